@@ -1,0 +1,1 @@
+"""The nouns: the custom resources as frozen models. No I/O, no clock, no client."""

@@ -1,0 +1,148 @@
+"""What all resources share: the base models, times, int-or-string and object metadata."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+GROUP = "argoproj.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+
+class Spec(BaseModel):
+    """What a user writes: frozen, camelCase on the wire, and an unknown field is refused by name."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        serialize_by_alias=True,
+    )
+
+
+class Status(BaseModel):
+    """What a controller writes: as Spec, but fields of other versions of the controller are passed over."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        serialize_by_alias=True,
+    )
+
+
+def format_time(moment: datetime) -> str:
+    """Write a moment as Kubernetes does: RFC 3339, UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 time.
+
+    Raises:
+        ValueError: the text is not one, or names no time zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f'"{text}" has no time zone; write it like 2026-01-31T12:00:00Z')
+    return moment
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs a time zone, like 2026-01-31T12:00:00Z")
+    return value
+
+
+Time = Annotated[
+    datetime,
+    AfterValidator(_aware),
+    PlainSerializer(format_time, return_type=str, when_used="always"),
+]
+"""A moment; on the wire RFC 3339 in UTC, to the second."""
+
+
+def _int_or_string(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("must be an integer or a string")
+    return value
+
+
+IntOrString = Annotated[
+    int | str,
+    BeforeValidator(_int_or_string),
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
+]
+"""A count, or a percentage or templated count as text."""
+
+Object = dict[str, Any]
+"""A Kubernetes object, or a part of one, as JSON gives it."""
+
+
+class LabelSelectorRequirement(Spec):
+    """One term of a label selector."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Spec):
+    """Which labels an object must carry."""
+
+    match_labels: dict[str, str] = {}
+    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+
+
+class OwnerReference(Status):
+    """Whose child this object is."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
+class ObjectMeta(Status):
+    """The part of metadata that the engine reads."""
+
+    name: str = ""
+    namespace: str = ""
+    generate_name: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    owner_references: tuple[OwnerReference, ...] = ()
+    finalizers: tuple[str, ...] = ()
+
+
+class Condition(Status):
+    """One observed aspect of an object."""
+
+    type: str
+    status: str
+    """`True`, `False` or `Unknown`."""
+    reason: str = ""
+    message: str = ""
+    last_update_time: Time | None = None
+    last_transition_time: Time | None = None
+
+
+def dump(model: BaseModel) -> Object:
+    """Write a model as Kubernetes JSON: camelCase, and nothing that was not set.
+
+    A field at its default is left out; the API server would add the same default again.
+    """
+    return model.model_dump(mode="json", by_alias=True, exclude_defaults=True)

@@ -1,0 +1,87 @@
+"""What the engine reports of a Rollout."""
+
+from pydantic import Field
+
+from rollouts.api.meta import Condition, Status, Time
+
+
+class PauseCondition(Status):
+    """Why and since when the rollout waits. A user resumes it by removing the entry."""
+
+    reason: str
+    start_time: Time
+
+
+class AnalysisRunStatusRef(Status):
+    """The analysis that counts at the moment."""
+
+    name: str
+    status: str = ""
+    message: str = ""
+
+
+class WeightDestination(Status):
+    """Where a share of the traffic goes."""
+
+    weight: int
+    service_name: str = ""
+    pod_template_hash: str = ""
+
+
+class TrafficWeights(Status):
+    """The shares of the traffic as the routers carry them."""
+
+    canary: WeightDestination
+    stable: WeightDestination
+    additional: tuple[WeightDestination, ...] = ()
+    verified: bool | None = None
+
+
+class CanaryStatus(Status):
+    """Progress of a canary."""
+
+    weights: TrafficWeights | None = None
+    current_step_analysis_run_status: AnalysisRunStatusRef | None = None
+    current_background_analysis_run_status: AnalysisRunStatusRef | None = None
+    current_experiment: str = ""
+    stable_ping_pong: str = ""
+
+
+class BlueGreenStatus(Status):
+    """Progress of a blue/green update."""
+
+    preview_selector: str = ""
+    active_selector: str = ""
+    scale_up_preview_check_point: bool = False
+    pre_promotion_analysis_run_status: AnalysisRunStatusRef | None = None
+    post_promotion_analysis_run_status: AnalysisRunStatusRef | None = None
+
+
+class RolloutStatus(Status):
+    """What the engine last saw and decided."""
+
+    abort: bool = False
+    aborted_at: Time | None = None
+    pause_conditions: tuple[PauseCondition, ...] = ()
+    controller_pause: bool = False
+    """The engine paused it; with no pause condition left, a user has resumed it."""
+    current_pod_hash: str = ""
+    current_step_hash: str = ""
+    stable_rs: str = Field(default="", alias="stableRS")
+    current_step_index: int | None = None
+    replicas: int = 0
+    updated_replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    hpa_replicas: int = Field(default=0, alias="HPAReplicas")
+    selector: str = ""
+    collision_count: int | None = None
+    observed_generation: str = ""
+    conditions: tuple[Condition, ...] = ()
+    canary: CanaryStatus = CanaryStatus()
+    blue_green: BlueGreenStatus = BlueGreenStatus()
+    restarted_at: Time | None = None
+    promote_full: bool = False
+    phase: str = ""
+    message: str = ""
+    workload_observed_generation: str = ""

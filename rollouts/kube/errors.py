@@ -1,0 +1,87 @@
+"""What the Kubernetes API answered, one class per answer that is handled differently.
+
+ApiError
+├── NotFound       404
+├── AlreadyExists  409, reason AlreadyExists: with deterministic names this is success
+├── Conflict       409: the object changed under us; read again
+├── Gone           410: the watch or the page is too old; list again
+├── Forbidden      401, 403
+├── Invalid        400, 415, 422: the object is refused as it is; no retry
+├── TooManyRequests 429: retry after what the server says
+└── ServerError    5xx: retry with backoff
+
+Unreachable        no answer, or half of one; a write may or may not have taken effect
+"""
+
+from rollouts.api.errors import RolloutsError, Unavailable
+from rollouts.api.meta import Object
+
+
+class ApiError(RolloutsError):
+    """An answer other than success, with the Status object that came with it."""
+
+    def __init__(self, code: int, status: Object, request: str = "") -> None:
+        self.code = code
+        self.status = status
+        self.reason = str(status.get("reason", ""))
+        self.retry_after: float | None = (status.get("details") or {}).get("retryAfterSeconds")
+        message = str(status.get("message") or f"HTTP {code}")
+        super().__init__(f"{request}: {message}" if request else message)
+
+
+class NotFound(ApiError):
+    """There is no such object, or no such kind."""
+
+
+class AlreadyExists(ApiError):
+    """An object of that name is there already."""
+
+
+class Conflict(ApiError):
+    """The object is not at the expected resourceVersion, or another manager owns the field."""
+
+
+class Gone(ApiError):
+    """The resourceVersion is older than what the server remembers."""
+
+
+class Forbidden(ApiError):
+    """The credentials are missing, expired or do not allow this."""
+
+
+class Invalid(ApiError):
+    """The server refuses the object; details.causes name the fields."""
+
+
+class TooManyRequests(ApiError):
+    """The server, or a disruption budget, says: not now."""
+
+
+class ServerError(ApiError):
+    """The server failed."""
+
+
+class Unreachable(Unavailable):
+    """The server did not answer in time or the connection broke."""
+
+
+_BY_CODE: dict[int, type[ApiError]] = {
+    400: Invalid,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    415: Invalid,
+    422: Invalid,
+    429: TooManyRequests,
+}
+
+
+def from_status(code: int, status: Object, request: str = "") -> ApiError:
+    """Make the error that an answer stands for."""
+    if code == 409 and status.get("reason") == "AlreadyExists":
+        return AlreadyExists(code, status, request)
+    if code >= 500:
+        return ServerError(code, status, request)
+    return _BY_CODE.get(code, ApiError)(code, status, request)

@@ -1,0 +1,242 @@
+"""The words of a decision: what was seen, what to do, what to write.
+
+A strategy is `plan(seen: Observed, now: datetime) -> Plan`: a pure function. Nothing here does I/O, reads a
+clock or logs; the controller observes before and executes after.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from rollouts.api.canary import RolloutAnalysis
+from rollouts.api.meta import Object
+from rollouts.api.rollout import Rollout
+from rollouts.api.rollout_status import RolloutStatus
+from rollouts.api.weights import Weights
+
+RunType = Literal["Step", "Background", "PrePromotion", "PostPromotion"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSet:
+    """A ReplicaSet that the rollout controls, or of one of its experiments."""
+
+    name: str
+    uid: str = ""
+    pod_hash: str
+    """Value of the label rollouts-pod-template-hash."""
+    revision: int = 0
+    template: Object = field(default_factory=dict)
+    created: datetime
+    desired: int = 0
+    """`.spec.replicas`"""
+    current: int = 0
+    """`.status.replicas`"""
+    ready: int = 0
+    available: int = 0
+    desired_annotation: int | None = None
+    """`rollout.argoproj.io/desired-replicas`: the rollout's size when this set was last sized."""
+    scale_down_deadline: datetime | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """A pod of one of the ReplicaSets."""
+
+    name: str
+    pod_hash: str
+    created: datetime
+    available: bool
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A Service that the rollout refers to."""
+
+    name: str
+    pod_hash: str = ""
+    """The hash that its selector asks for; empty while no rollout has adopted it."""
+    managed_by: str = ""
+    """The rollout that the managed-by annotation names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisRun:
+    """An AnalysisRun that the rollout controls."""
+
+    name: str
+    type: RunType
+    pod_hash: str
+    revision: int = 0
+    step_index: int | None = None
+    phase: str = ""
+    message: str = ""
+    terminated: bool = False
+    """`.spec.terminate`"""
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One frozen look at a rollout and all that belongs to it."""
+
+    rollout: Rollout
+    """Validated. What a real API server defaults may still be unset."""
+    pod_hash: str
+    """The hash of `.spec.template`: computed, or of the ReplicaSet that already holds an equal template."""
+    replica_sets: tuple[ReplicaSet, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    services: Mapping[str, Service] = field(default_factory=dict)
+    runs: tuple[AnalysisRun, ...] = ()
+    weights: Weights | None = None
+    """None without traffic routing, or while the router's objects do not exist yet."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the objects that the rollout refers to; each names object, field, value, remedy."""
+
+
+# --- Actions: each is idempotent, and the executor has one arm for each ---------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetReplicas:
+    """Write `.spec.replicas` where it was left out, so that an autoscaler finds a number."""
+
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateReplicaSet:
+    """Create the ReplicaSet of `.spec.template` with no pods."""
+
+    name: str
+    pod_hash: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleReplicaSet:
+    """Size a ReplicaSet, and note the rollout's size beside it."""
+
+    name: str
+    replicas: int
+    desired_annotation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotateReplicaSet:
+    """Set annotations; None removes one. `scale-down-deadline` and the revision are kept here."""
+
+    name: str
+    annotations: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteReplicaSet:
+    """Delete an old, empty ReplicaSet; its AnalysisRuns go too."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictPod:
+    """Evict a pod so that it is made anew; a disruption budget may refuse, which is no failure."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchService:
+    """Point a Service at the pods of one hash."""
+
+    name: str
+    pod_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetWeight:
+    """Send `canary` of `total` to the canary service, on every configured router."""
+
+    canary: int
+    total: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartAnalysis:
+    """Create an AnalysisRun from the templates that `analysis` names."""
+
+    name: str
+    type: RunType
+    analysis: RolloutAnalysis
+    args: Mapping[str, str]
+    """Resolved: hashes and field paths are values by now."""
+    pod_hash: str
+    revision: int
+    step_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminateAnalysis:
+    """Ask an AnalysisRun to end."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteAnalysis:
+    """Delete a finished AnalysisRun beyond the history limit."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRevision:
+    """Write the revision number on the rollout (`rollout.argoproj.io/revision`)."""
+
+    revision: int
+
+
+Action = (
+    SetReplicas
+    | SetRevision
+    | CreateReplicaSet
+    | ScaleReplicaSet
+    | AnnotateReplicaSet
+    | DeleteReplicaSet
+    | EvictPod
+    | SwitchService
+    | SetWeight
+    | StartAnalysis
+    | TerminateAnalysis
+    | DeleteAnalysis
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What to tell the user, once."""
+
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do next, in order; then the status to write; then when to look again."""
+
+    actions: tuple[Action, ...] = ()
+    status: RolloutStatus
+    events: tuple[Event, ...] = ()
+    requeue_after: timedelta | None = None
+    """None: wait for the next change."""
+
+
+class Strategy(Protocol):
+    """How a new revision arrives."""
+
+    def plan(self, seen: Observed, now: datetime) -> Plan:
+        """Decide. Pure: called twice with equal arguments it returns equal plans."""
+        ...
