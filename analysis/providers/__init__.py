@@ -9,9 +9,9 @@ class Provider(Protocol):
     """One source of values.
 
     A provider answers with a finished Measurement (a value, or phase Error with a message), or with one in
-    phase Running that carries `resume_at` and in `metadata` all that is needed to go on, because the controller
-    may be killed in between. It sets no other phase unless the source itself is the judge (a Job). No data is a
-    finished measurement without a value, never success.
+    phase Running that carries `resume_at`, and in `metadata` all that is needed to go on, because the
+    controller may be killed in between. It sets no other phase unless the source itself is the judge (a Job).
+    No data is a finished measurement without a value, never success.
     """
 
     async def measure(self, run: AnalysisRun, metric: Metric, previous: Measurement | None) -> Measurement:
