@@ -1,0 +1,1 @@
+"""The main job end to end: a script over public commands, with real traffic."""
