@@ -1,0 +1,134 @@
+"""Where the API server is and how to log in to it: kubeconfig files and the pod's own account.
+
+The `kubernetes` package reads both, runs exec plugins and refreshes OIDC tokens. It is imported on first use,
+because importing it takes longer than a whole `rollouts --help`.
+"""
+
+import asyncio
+import importlib
+import os
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rollouts.api.errors import RolloutsError
+
+Credentials = Callable[[], Awaitable[str]]
+"""The value of the Authorization header, fresh; empty for none (client certificates)."""
+
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+_REFRESH = 60.0
+"""Seconds for which a credential is used before its source is asked again."""
+
+
+class ConfigError(RolloutsError):
+    """There is no usable kubeconfig, and this is not a pod."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An API server and how to speak to it."""
+
+    server: str
+    tls: ssl.SSLContext | None
+    server_name: str | None
+    proxy: str | None
+    credentials: Credentials
+    namespace: str
+    """The context's default namespace."""
+    in_cluster: bool
+
+
+async def load(kubeconfig: str | None = None, context: str | None = None) -> Endpoint:
+    """Choose as kubectl does: the named file, else $KUBECONFIG, else ~/.kube/config, else the pod's account.
+
+    Raises:
+        ConfigError: nothing usable is there; the message says what was tried.
+    """
+    named = kubeconfig or os.environ.get("KUBECONFIG") or ""
+    path = named or str(Path("~/.kube/config").expanduser())
+    if not named and not Path(path).exists() and "KUBERNETES_SERVICE_HOST" in os.environ:
+        return _from_pod()
+    if not any(Path(part).expanduser().is_file() for part in path.split(os.pathsep) if part):
+        raise ConfigError(
+            f"no kubeconfig: {path} does not exist, and this is not a pod; "
+            "give --kubeconfig, set KUBECONFIG, or start `rollouts cluster up`"
+        )
+    return await _from_file(path, context)
+
+
+async def _from_file(path: str, context: str | None) -> Endpoint:
+    loaders, configuration = _kubernetes()
+    try:
+        loader = await loaders.load_kube_config(
+            config_file=path, context=context, client_configuration=configuration, persist_config=False
+        )
+    except (loaders.ConfigException, OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"kubeconfig {path}: {error}") from error
+    due = asyncio.get_running_loop().time() + _REFRESH
+
+    async def credentials() -> str:
+        nonlocal due
+        now = asyncio.get_running_loop().time()
+        if now >= due:
+            due = now + _REFRESH  # first, so that concurrent requests do not all run the plugin
+            await loader.load_and_set(configuration)
+        return _authorization(configuration)
+
+    return Endpoint(
+        server=str(configuration.host),
+        tls=_tls(configuration),
+        server_name=configuration.tls_server_name or None,
+        proxy=configuration.proxy or None,
+        credentials=credentials,
+        namespace=loader.current_context["context"].get("namespace") or "default",
+        in_cluster=False,
+    )
+
+
+def _from_pod() -> Endpoint:
+    loaders, configuration = _kubernetes()
+    try:
+        loaders.load_incluster_config(client_configuration=configuration)
+    except loaders.ConfigException as error:
+        raise ConfigError(f"the pod's service account: {error}") from error
+
+    async def credentials() -> str:
+        configuration.refresh_api_key_hook(configuration)  # reads the file again, once a minute
+        return _authorization(configuration)
+
+    return Endpoint(
+        server=str(configuration.host),
+        tls=_tls(configuration),
+        server_name=None,
+        proxy=None,
+        credentials=credentials,
+        namespace=_POD_NAMESPACE.read_text(encoding="utf-8").strip(),
+        in_cluster=True,
+    )
+
+
+def _kubernetes() -> tuple[Any, Any]:
+    """The package's asynchronous loaders, and an empty configuration for them to fill."""
+    loaders = importlib.import_module("kubernetes.aio.config")
+    client = importlib.import_module("kubernetes.aio.client.configuration")
+    return loaders, client.Configuration()
+
+
+def _authorization(configuration: Any) -> str:
+    return str(configuration.api_key.get("BearerToken", "")).strip()
+
+
+def _tls(configuration: Any) -> ssl.SSLContext | None:
+    if not str(configuration.host).startswith("https"):
+        return None
+    tls = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+    if configuration.cert_file:
+        tls.load_cert_chain(configuration.cert_file, configuration.key_file or None)
+    if not configuration.verify_ssl:  # insecure-skip-tls-verify, which the user wrote
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    return tls
