@@ -103,11 +103,18 @@ class Client:
         *,
         propagation: Propagation = "Background",
         uid: str = "",
+        grace_period: int | None = None,
     ) -> Object:
-        """Delete an object; with `uid`, only that incarnation of it."""
+        """Delete an object; with `uid`, only that incarnation of it.
+
+        `grace_period` in seconds: how long a pod may take to end; 0 removes the object now. By default what the
+        object says.
+        """
         options: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
         if uid:
             options["preconditions"] = {"uid": uid}
+        if grace_period is not None:
+            options["gracePeriodSeconds"] = grace_period
         return await self._call("DELETE", resource.path(namespace, name), {}, options)
 
     async def evict(self, name: str, namespace: str) -> None:
