@@ -81,6 +81,9 @@ class RolloutStatus(Status):
     canary: CanaryStatus = CanaryStatus()
     blue_green: BlueGreenStatus = BlueGreenStatus()
     restarted_at: Time | None = None
+    progress_replicas: int = 0
+    """The most pods of the current revision that were available at once: falling back and rising again is no
+    progress. Not one of upstream's fields."""
     promote_full: bool = False
     phase: str = ""
     message: str = ""
