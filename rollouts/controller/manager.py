@@ -1,0 +1,202 @@
+"""Runs the reconcilers: informers feed work queues, and workers call `reconcile` with a key at a time."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
+
+from rollouts.api.errors import InvalidSpec
+from rollouts.api.meta import Object
+from rollouts.controller import ownwrites
+from rollouts.controller.reconciler import Key, KeysOf, Reconciler, key_of
+from rollouts.controller.workqueue import WorkQueue, backoff
+from rollouts.kube.client import Client
+from rollouts.kube.errors import ApiError, Conflict, Unreachable
+from rollouts.kube.informer import Informer
+from rollouts.kube.resources import Resource
+from rollouts.kube.store import Writer
+
+_WORKERS = 10
+"""Passes of one kind that may run at the same time."""
+_OWN_WRITE = 5.0
+"""Seconds that a key is held until the store shows what its last pass wrote."""
+_RESYNC = 900.0
+"""Seconds after which everything is looked at again, whatever the watches said."""
+
+Observer = Callable[[Resource, Key, float, BaseException | None], None]
+"""Told of each pass: kind, key, seconds taken, and the error if there was one."""
+
+_log = logging.getLogger(__name__)
+
+
+def after_error(error: BaseException, failures: int) -> timedelta | None:
+    """When to try a failed key again. None: not before its object changes."""
+    match error:
+        case InvalidSpec():
+            return None
+        case ApiError(retry_after=float() | int() as seconds):
+            return timedelta(seconds=seconds)
+        case _:
+            return backoff(failures)
+
+
+class Manager:
+    """One store, one informer for each kind, and one queue for each reconciler.
+
+    Args:
+        client: reads and watches for the informers.
+        store: what the reconcilers read.
+        reconcilers: what to run.
+        namespace: the only one to look at; empty for all.
+        observer: told of every pass, for the metrics.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        store: Writer,
+        reconcilers: Sequence[Reconciler],
+        *,
+        namespace: str = "",
+        observer: Observer | None = None,
+    ) -> None:
+        self.synced = asyncio.Event()
+        """Set once every kind has been listed and the first passes may start."""
+        self._client = client
+        self._store = store
+        self._namespace = namespace
+        self._observer = observer
+        self._informers: dict[Resource, Informer] = {}
+        self._loops = [_Loop(reconciler, self) for reconciler in reconcilers]
+        for loop in self._loops:
+            self._inform(loop.reconciler.resource, lambda obj: (key_of(obj),), loop)
+            for resource, keys_of in loop.reconciler.watches().items():
+                self._inform(resource, keys_of, loop)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for informer in self._informers.values():
+                group.create_task(informer.run(), name=f"watch {informer.resource.plural}")
+            for informer in self._informers.values():
+                await informer.synced.wait()
+            self.synced.set()
+            for loop in self._loops:
+                group.create_task(loop.run(), name=f"work on {loop.reconciler.resource.plural}")
+            group.create_task(self._resync(), name="resync")
+
+    def depth(self, resource: Resource) -> int:
+        """How many keys of a kind wait for their turn."""
+        return sum(len(loop.queue) for loop in self._loops if loop.reconciler.resource == resource)
+
+    async def shown(self, writes: Iterable[ownwrites.Write]) -> None:
+        """Wait until the store shows these writes, as far as their kinds are watched; 5 s at most."""
+        newest: dict[Informer, ownwrites.Write] = {}
+        for write in writes:
+            for resource, informer in self._informers.items():
+                if (resource.api_version, resource.kind) == (write.api_version, write.kind):
+                    newest[informer] = write
+        try:
+            async with asyncio.timeout(_OWN_WRITE):
+                for informer, write in newest.items():
+                    await informer.reached(write.version)
+        except TimeoutError:
+            _log.warning("the watch has not shown our own write for %s s", _OWN_WRITE)
+
+    def observe(self, resource: Resource, key: Key, seconds: float, error: BaseException | None) -> None:
+        """Pass on what a pass came to."""
+        if self._observer is not None:
+            self._observer(resource, key, seconds, error)
+
+    def _inform(self, resource: Resource, keys_of: KeysOf, loop: "_Loop") -> None:
+        informer = self._informers.get(resource)
+        if informer is None:
+            informer = self._informers[resource] = Informer(
+                self._client,
+                resource,
+                self._store,
+                namespace=self._namespace,
+                # A controller of one namespace often may not read what belongs to none.
+                optional=bool(self._namespace) and not resource.namespaced,
+            )
+
+        def enqueue(old: Object | None, new: Object | None) -> None:
+            # Both: what an object no longer refers to is concerned as well.
+            for obj in (old, new):
+                for key in keys_of(obj) if obj is not None else ():
+                    loop.queue.add(key)
+
+        informer.on_change(enqueue)
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(_RESYNC)
+            for loop in self._loops:
+                for obj in self._store.list(loop.reconciler.resource):
+                    loop.queue.add(key_of(obj))
+
+
+class _Loop:
+    """The queue of one reconciler and the passes that are under way."""
+
+    def __init__(self, reconciler: Reconciler, manager: Manager) -> None:
+        self.reconciler = reconciler
+        self.queue: WorkQueue[Key] = WorkQueue()
+        self._manager = manager
+        self._failures: dict[Key, int] = {}
+        self._passes: set[asyncio.Task[timedelta | None]] = set()
+
+    async def run(self) -> None:
+        """Hand out keys to workers until cancelled."""
+        slots = asyncio.Semaphore(_WORKERS)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await slots.acquire()
+                    key = await self.queue.get()
+                    group.create_task(self._work(key, slots))
+        finally:
+            for task in self._passes:
+                task.cancel()
+            await asyncio.gather(*self._passes, return_exceptions=True)
+
+    async def _work(self, key: Key, slots: asyncio.Semaphore) -> None:
+        started = asyncio.get_running_loop().time()
+        writes = ownwrites.begin()
+        # A task of its own, so that a defect met by one object does not end the work on the others.
+        task = asyncio.create_task(_pass(self.reconciler.reconcile(key)))
+        self._passes.add(task)
+        try:
+            await asyncio.wait({task})
+            await self._manager.shown(writes)
+            self._settle(key, task, asyncio.get_running_loop().time() - started)
+        finally:
+            self._passes.discard(task)
+            self.queue.done(key)
+            slots.release()
+
+    def _settle(self, key: Key, task: asyncio.Task[timedelta | None], seconds: float) -> None:
+        error = None if task.cancelled() else task.exception()
+        self._manager.observe(self.reconciler.resource, key, seconds, error)
+        if error is None:
+            self._failures.pop(key, None)
+            again = None if task.cancelled() else task.result()
+        else:
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            again = after_error(error, failures)
+            self._report(key, error, failures)
+        if again is not None:
+            self.queue.add(key, again)
+
+    def _report(self, key: Key, error: BaseException, failures: int) -> None:
+        named = {"kind": self.reconciler.resource.kind, "namespace": key.namespace, "object": key.name}
+        if isinstance(error, Conflict):  # somebody was faster; the next look decides anew
+            _log.debug("%s", error, extra=named)
+        elif isinstance(error, InvalidSpec | ApiError | Unreachable):
+            _log.warning("%s", error, extra={**named, "failures": failures})
+        else:
+            _log.error("a defect: %s", error, extra=named, exc_info=error)
+
+
+async def _pass(work: Awaitable[timedelta | None]) -> timedelta | None:
+    return await work
