@@ -143,6 +143,11 @@ class Condition(Status):
 def dump(model: BaseModel) -> Object:
     """Write a model as Kubernetes JSON: camelCase, and nothing that was not set.
 
-    A field at its default is left out; the API server would add the same default again.
+    A field at its default is left out; the API server would add the same default again. What names the kind
+    of an object is always written.
     """
-    return model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    body = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    head = {field: getattr(model, field, "") for field in ("api_version", "kind")}
+    if all(head.values()) and hasattr(model, "metadata"):
+        return {"apiVersion": head["api_version"], "kind": head["kind"]} | body
+    return body

@@ -1,5 +1,7 @@
 """What the engine reports of a Rollout."""
 
+from typing import Any
+
 from pydantic import Field
 
 from rollouts.api.meta import Condition, Status, Time
@@ -37,6 +39,25 @@ class TrafficWeights(Status):
     verified: bool | None = None
 
 
+class StepPluginStatus(Status):
+    """Progress of a step that a plugin runs."""
+
+    index: int
+    name: str
+    operation: str = ""
+    """`Run`, `Terminate` or `Abort`."""
+    phase: str = ""
+    """`Running`, `Successful`, `Failed` or `Error`."""
+    message: str = ""
+    started_at: Time | None = None
+    updated_at: Time | None = None
+    finished_at: Time | None = None
+    backoff: str = ""
+    executions: int = 0
+    disabled: bool = False
+    status: Any = Field(default=None, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+
+
 class CanaryStatus(Status):
     """Progress of a canary."""
 
@@ -45,6 +66,8 @@ class CanaryStatus(Status):
     current_background_analysis_run_status: AnalysisRunStatusRef | None = None
     current_experiment: str = ""
     stable_ping_pong: str = ""
+    """`ping` or `pong`."""
+    step_plugin_statuses: tuple[StepPluginStatus, ...] = ()
 
 
 class BlueGreenStatus(Status):
@@ -55,6 +78,34 @@ class BlueGreenStatus(Status):
     scale_up_preview_check_point: bool = False
     pre_promotion_analysis_run_status: AnalysisRunStatusRef | None = None
     post_promotion_analysis_run_status: AnalysisRunStatusRef | None = None
+
+
+class AwsResourceRef(Status):
+    """An AWS resource."""
+
+    name: str
+    arn: str
+    full_name: str = ""
+
+
+class ALBStatus(Status):
+    """What was verified of an AWS load balancer."""
+
+    load_balancer: AwsResourceRef | None = None
+    canary_target_group: AwsResourceRef | None = None
+    stable_target_group: AwsResourceRef | None = None
+    ingress: str = ""
+
+
+class RolloutDuration(Status):
+    """How long the update has taken, and how it ended."""
+
+    rollout_started_at: Time | None = None
+    manual_pause_started_at: Time | None = None
+    total_manual_pause_duration_seconds: int = 0
+    finished_at: Time | None = None
+    completion_status: str = ""
+    """`Promoted`, `FastPromoted`, `Aborted`, `Superseded`, `RolledBack` or `FastRolledBack`."""
 
 
 class RolloutStatus(Status):
@@ -88,3 +139,6 @@ class RolloutStatus(Status):
     phase: str = ""
     message: str = ""
     workload_observed_generation: str = ""
+    alb: ALBStatus | None = None
+    albs: tuple[ALBStatus, ...] = ()
+    duration: RolloutDuration | None = None
