@@ -1,0 +1,157 @@
+"""What the measurements of a metric come to, and what the metrics of a run come to. Pure.
+
+The order of the questions is upstream's and matters: an error run outweighs inconclusive ones, which outweigh
+failures, and only then does reaching the count mean success.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from analysis.judgement import COMPLETED
+from analysis.validation import CONSECUTIVE_ERROR_LIMIT, effective_count, whole
+from rollouts.api.analysis import AnalysisPhase, Measurement, Metric, MetricResult, RunSummary
+
+_FROM_BEST_TO_WORST: tuple[AnalysisPhase, ...] = (
+    "Successful",
+    "Running",
+    "Pending",
+    "Inconclusive",
+    "Error",
+    "Failed",
+)
+
+Verdict = tuple[AnalysisPhase, str]
+"""A phase and the reason for it, empty where there is nothing to explain."""
+
+
+def last(result: MetricResult | None) -> Measurement | None:
+    """The newest measurement."""
+    return result.measurements[-1] if result is not None and result.measurements else None
+
+
+def assess(metric: Metric, result: MetricResult, *, stopping: bool) -> MetricResult:
+    """The result with the phase that its measurements come to.
+
+    Args:
+        metric: With its arguments in place.
+        result: What has been measured. A phase that is final stays.
+        stopping: Whether the run is to end now.
+    """
+    if result.phase in COMPLETED:
+        return result
+    phase, _ = _phase(metric, result, stopping=stopping)
+    if phase == result.phase:
+        return result
+    latest = last(result)
+    message = latest.message if latest is not None else result.message
+    return result.model_copy(update={"phase": phase, "message": message})
+
+
+def _phase(metric: Metric, result: MetricResult, *, stopping: bool) -> Verdict:
+    latest = last(result)
+    if latest is None:
+        return ("Successful", "") if stopping else ("Pending", "")
+    if latest.phase not in COMPLETED:
+        return "Running", ""
+    phase, reason = limit_exceeded(metric, result)
+    if phase:
+        return phase, reason
+    wanted = whole(metric.consecutive_success_limit, 0)
+    if wanted > 0 and result.consecutive_success >= wanted:
+        return "Successful", ""
+    count = effective_count(metric)
+    if count is not None and result.count >= count:
+        return _at_count(metric, result, count)
+    return ("Successful", "") if stopping else ("Running", "")
+
+
+def limit_exceeded(metric: Metric, result: MetricResult) -> Verdict:
+    """Which limit is exceeded; the last of failures, inconclusive measurements and errors in a row wins."""
+    verdict: Verdict = ("", "")
+    failures = whole(metric.failure_limit, 0)
+    if failures >= 0 and result.failed > failures:
+        verdict = ("Failed", f"failed ({result.failed}) > failureLimit ({failures})")
+    unclear = whole(metric.inconclusive_limit, 0)
+    if result.inconclusive > unclear:
+        verdict = ("Inconclusive", f"inconclusive ({result.inconclusive}) > inconclusiveLimit ({unclear})")
+    errors = whole(metric.consecutive_error_limit, CONSECUTIVE_ERROR_LIMIT)
+    if result.consecutive_error > errors:
+        verdict = (
+            "Error",
+            f"consecutiveErrors ({result.consecutive_error}) > consecutiveErrorLimit ({errors})",
+        )
+    return verdict
+
+
+def _at_count(metric: Metric, result: MetricResult, count: int) -> Verdict:
+    wanted = whole(metric.consecutive_success_limit, 0)
+    if wanted > 0:
+        reason = (
+            f"consecutiveSuccess ({result.consecutive_success}) < consecutiveSuccessLimit ({wanted}) "
+            f"at count ({count})"
+        )
+        return ("Inconclusive" if whole(metric.failure_limit, 0) >= 0 else "Failed"), reason
+    if result.successful == 0:
+        # Limits as wide as the count would let a metric pass that has never once been good.
+        return "Inconclusive", f"count ({count}) reached without a successful measurement"
+    return "Successful", ""
+
+
+def reason(metric: Metric, result: MetricResult) -> str:
+    """Why a completed metric did not succeed, as far as its counts tell."""
+    phase, text = limit_exceeded(metric, result)
+    if phase:
+        return text
+    count = effective_count(metric)
+    if count is not None and result.count >= count and result.phase != "Successful":
+        return _at_count(metric, result, count)[1]
+    return ""
+
+
+def summarise(
+    metrics: Sequence[Metric],
+    results: Mapping[str, MetricResult],
+    dry: frozenset[str],
+    *,
+    stopping: bool,
+    terminated: bool,
+) -> Verdict:
+    """What the run comes to: the worst of its judged metrics, once nothing more is to be awaited.
+
+    A run that was told to end before it measured anything is Successful, as upstream has it, and says so.
+    """
+    found = [results.get(metric.name) for metric in metrics]
+    if any(result is not None and result.phase not in COMPLETED for result in found):
+        return "Running", ""
+    if not stopping and any(result is None for result in found):
+        return "Running", ""
+    worst: AnalysisPhase = ""
+    message = "Run Terminated" if terminated else ""
+    for metric, result in zip(metrics, found, strict=True):
+        if result is None or metric.name in dry:
+            continue
+        if worst and _FROM_BEST_TO_WORST.index(result.phase) <= _FROM_BEST_TO_WORST.index(worst):
+            continue
+        worst = result.phase
+        if text := reason(metric, result) if worst != "Successful" else "":
+            message = f'Metric "{metric.name}" assessed {worst} due to {text}'
+            if result.message:
+                message += f': "Error Message: {result.message}"'
+    return worst or "Successful", message
+
+
+def count_phases(
+    metrics: Sequence[Metric], results: Mapping[str, MetricResult], counted: Callable[[str], bool]
+) -> RunSummary:
+    """How many of the counted metrics ended how."""
+    phases = [
+        result.phase if (result := results.get(metric.name)) else ""
+        for metric in metrics
+        if counted(metric.name)
+    ]
+    return RunSummary(
+        count=len(phases),
+        successful=phases.count("Successful"),
+        failed=phases.count("Failed"),
+        inconclusive=phases.count("Inconclusive"),
+        error=phases.count("Error"),
+    )

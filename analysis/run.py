@@ -1,0 +1,284 @@
+"""What an AnalysisRun has to do next, and what it has come to. Pure: the time and the measurements come in.
+
+One pass of the controller is `plan`, then its tasks carried out, `record` for each of their measurements, and
+`plan` again, whose status is written. Calling plan twice with the same run gives the same plan.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from analysis import arguments
+from analysis.assessment import assess, count_phases, last, summarise
+from analysis.judgement import COMPLETED
+from analysis.templates import require_valid
+from analysis.validation import effective_count, interval, matching
+from rollouts.api.analysis import (
+    AnalysisPhase,
+    AnalysisRun,
+    AnalysisRunStatus,
+    Measurement,
+    Metric,
+    MetricResult,
+)
+from rollouts.api.duration import parse_duration
+from rollouts.api.errors import InvalidSpec
+
+ERROR_RETRY = timedelta(seconds=10)
+"""When a measurement that ended in Error is taken again, whatever the interval."""
+KEPT_MEASUREMENTS = 10
+"""Measurements kept for each metric, unless the run says otherwise."""
+RESUME_EVERY = timedelta(seconds=10)
+"""When to look again at a measurement under way that names no time itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A measurement to take, to go on with, or to end."""
+
+    metric: str
+    do: Literal["measure", "resume", "terminate"]
+    previous: Measurement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEvent:
+    """What to tell the user, once."""
+
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What is due, what the run has come to, and when to look again."""
+
+    tasks: tuple[Task, ...] = ()
+    status: AnalysisRunStatus
+    events: tuple[RunEvent, ...] = ()
+    requeue_after: timedelta | None = None
+    """None: nothing more will happen by itself."""
+
+
+def plan(run: AnalysisRun, now: datetime) -> RunPlan:
+    """Decide what to measure, and assess what has been measured.
+
+    A run that cannot be carried out ends in Error and says why.
+    """
+    if run.status.phase in COMPLETED:
+        return RunPlan(status=run.status)
+    try:
+        require_valid(run.spec)
+        metrics = resolved(run)
+        dry, kept = _rules(run, metrics)
+    except InvalidSpec as error:
+        return _refuse(run, error, now)
+    started = run.status.started_at or now
+    results = {result.name: result for result in run.status.metric_results}
+    stopping = run.spec.terminate
+    # Twice: a metric that ends badly in the first round stops the others in the second.
+    for _ in range(2):
+        results = {
+            metric.name: assess(metric, results[metric.name], stopping=stopping)
+            for metric in metrics
+            if metric.name in results
+        }
+        stopping = stopping or any(
+            result.phase in ("Failed", "Error", "Inconclusive") and result.name not in dry
+            for result in results.values()
+        )
+    tasks = tuple(
+        task
+        for metric in metrics
+        if (task := _due(metric, results.get(metric.name), started, now, stopping=stopping))
+    )
+    status = _status(run, metrics, results, dry=dry, started=started, now=now, stopping=stopping, kept=kept)
+    times = [
+        moment
+        for metric in metrics
+        if (moment := _next(metric, results.get(metric.name), started, now, stopping=stopping))
+    ]
+    done = status.phase in COMPLETED
+    return RunPlan(
+        tasks=() if done else tasks,
+        status=status,
+        events=_events(run.status, status),
+        requeue_after=None if done or not times else max(min(times) - now, timedelta()),
+    )
+
+
+def resolved(run: AnalysisRun, secrets: Mapping[str, str] | None = None) -> tuple[Metric, ...]:
+    """The metrics with their arguments in place.
+
+    Args:
+        run: Whose metrics.
+        secrets: Values of the arguments that come from Secrets; without them such a value shows as `*****`.
+
+    Raises:
+        InvalidSpec: an argument has no value.
+    """
+    values = {**arguments.known_values(run.spec.args), **(secrets or {})}
+    return tuple(arguments.resolve(metric, values) for metric in run.spec.metrics)
+
+
+def record(run: AnalysisRun, metric: str, measurement: Measurement, *, dry_run: bool) -> AnalysisRun:
+    """The run with one more measurement, or with its measurement under way brought up to date."""
+    known = next((result for result in run.status.metric_results if result.name == metric), None)
+    result = known or MetricResult(name=metric, phase="Running", dry_run=dry_run)
+    latest = last(result)
+    earlier = result.measurements
+    if latest is not None and latest.phase not in COMPLETED:
+        earlier = earlier[:-1]
+    updated = _count(result, measurement.phase).model_copy(update={"measurements": (*earlier, measurement)})
+    if known is None:
+        results = (*run.status.metric_results, updated)
+    else:
+        results = tuple(updated if each.name == metric else each for each in run.status.metric_results)
+    return run.model_copy(update={"status": run.status.model_copy(update={"metric_results": results})})
+
+
+def _count(result: MetricResult, phase: AnalysisPhase) -> MetricResult:
+    """An Error is counted apart: it is no answer, and the measurement will be taken again."""
+    if phase not in COMPLETED:
+        return result
+    if phase == "Error":
+        return result.model_copy(
+            update={
+                "error": result.error + 1,
+                "consecutive_error": result.consecutive_error + 1,
+                "consecutive_success": 0,
+            }
+        )
+    field = phase.lower()
+    return result.model_copy(
+        update={
+            field: getattr(result, field) + 1,
+            "count": result.count + 1,
+            "consecutive_error": 0,
+            "consecutive_success": result.consecutive_success + 1 if phase == "Successful" else 0,
+        }
+    )
+
+
+def _rules(run: AnalysisRun, metrics: tuple[Metric, ...]) -> tuple[frozenset[str], Mapping[str, int]]:
+    """Which metrics are not judged, and how many measurements of each are kept."""
+    names = [metric.name for metric in metrics]
+    dry = matching([rule.metric_name for rule in run.spec.dry_run], names, "dryRun")
+    retention = run.spec.measurement_retention
+    hits = matching([rule.metric_name for rule in retention], names, "measurementRetention")
+    return frozenset(dry), {name: max(retention[place].limit, 1) for name, place in hits.items()}
+
+
+def dry_metrics(run: AnalysisRun) -> frozenset[str]:
+    """The metrics whose outcome does not count.
+
+    Raises:
+        InvalidSpec: a rule matches no metric.
+    """
+    return _rules(run, resolved(run))[0]
+
+
+def _refuse(run: AnalysisRun, error: InvalidSpec, now: datetime) -> RunPlan:
+    status = run.status.model_copy(
+        update={
+            "phase": "Error",
+            "message": f"Analysis spec invalid: {error}",
+            "started_at": run.status.started_at or now,
+            "completed_at": now,
+        }
+    )
+    return RunPlan(status=status, events=_events(run.status, status))
+
+
+def _due(
+    metric: Metric, result: MetricResult | None, started: datetime, now: datetime, *, stopping: bool
+) -> Task | None:
+    if result is not None and result.phase in COMPLETED:
+        return None
+    latest = last(result)
+    if latest is not None and latest.phase not in COMPLETED:
+        if stopping:
+            return Task(metric=metric.name, do="terminate", previous=latest)
+        if latest.resume_at is not None and latest.resume_at > now:
+            return None
+        return Task(metric=metric.name, do="resume", previous=latest)
+    moment = _next(metric, result, started, now, stopping=stopping)
+    return Task(metric=metric.name, do="measure") if moment is not None and moment <= now else None
+
+
+def _next(
+    metric: Metric, result: MetricResult | None, started: datetime, now: datetime, *, stopping: bool
+) -> datetime | None:
+    """When there is next something to do for this metric; None for never."""
+    latest = last(result)
+    if result is not None and result.phase in COMPLETED:
+        return None
+    if latest is not None and latest.phase not in COMPLETED:
+        return now if stopping else latest.resume_at or now + RESUME_EVERY
+    if stopping:
+        return None
+    if result is None or latest is None:
+        return started + (parse_duration(metric.initial_delay) if metric.initial_delay else timedelta())
+    count = effective_count(metric)
+    if count is not None and result.count >= count:
+        return None
+    finished = latest.finished_at or now
+    if latest.phase == "Error":
+        return finished + ERROR_RETRY
+    return finished + (interval(metric) or ERROR_RETRY)
+
+
+def _status(
+    run: AnalysisRun,
+    metrics: tuple[Metric, ...],
+    results: Mapping[str, MetricResult],
+    *,
+    dry: frozenset[str],
+    started: datetime,
+    now: datetime,
+    stopping: bool,
+    kept: Mapping[str, int],
+) -> AnalysisRunStatus:
+    phase, message = summarise(metrics, results, dry, stopping=stopping, terminated=run.spec.terminate)
+    trimmed = tuple(_trim(result, kept.get(result.name, KEPT_MEASUREMENTS)) for result in results.values())
+    return run.status.model_copy(
+        update={
+            "phase": phase,
+            "message": message,
+            "started_at": started,
+            "completed_at": now if phase in COMPLETED else None,
+            "metric_results": trimmed,
+            "run_summary": count_phases(metrics, results, lambda name: name not in dry),
+            "dry_run_summary": count_phases(metrics, results, lambda name: name in dry) if dry else None,
+        }
+    )
+
+
+def _trim(result: MetricResult, limit: int) -> MetricResult:
+    if len(result.measurements) <= limit:
+        return result
+    return result.model_copy(update={"measurements": result.measurements[-limit:]})
+
+
+def _events(before: AnalysisRunStatus, after: AnalysisRunStatus) -> tuple[RunEvent, ...]:
+    return (*_metric_events(before, after), *_run_events(before, after))
+
+
+def _metric_events(before: AnalysisRunStatus, after: AnalysisRunStatus) -> Iterable[RunEvent]:
+    phases = {result.name: result.phase for result in before.metric_results}
+    for result in after.metric_results:
+        if result.phase in COMPLETED and phases.get(result.name) != result.phase:
+            yield _event("Metric", f"Metric '{result.name}' Completed. Result: {result.phase}", result.phase)
+
+
+def _run_events(before: AnalysisRunStatus, after: AnalysisRunStatus) -> Iterable[RunEvent]:
+    if after.phase in COMPLETED and before.phase != after.phase:
+        message = f"Analysis Completed. Result: {after.phase}"
+        yield _event("AnalysisRun", f"{message}. {after.message}" if after.message else message, after.phase)
+
+
+def _event(kind: str, message: str, phase: AnalysisPhase) -> RunEvent:
+    bad = phase in ("Failed", "Error")
+    return RunEvent(reason=f"{kind}{phase}", message=message, type="Warning" if bad else "Normal")

@@ -1,0 +1,236 @@
+"""From AnalysisTemplates to an AnalysisRun. Pure: templates and values come in, an object goes out."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from analysis import arguments
+from analysis.validation import matching, problems
+from rollouts.api.analysis import (
+    AnalysisRunSpec,
+    AnalysisTemplate,
+    AnalysisTemplateRef,
+    AnalysisTemplateSpec,
+    Argument,
+)
+from rollouts.api.canary import RolloutAnalysis
+from rollouts.api.errors import InvalidSpec
+from rollouts.api.meta import API_VERSION, Object, dump
+
+POD_HASH_LABEL = "rollouts-pod-template-hash"
+TYPE_LABEL = "rollout-type"
+STEP_LABEL = "step-index"
+INSTANCE_LABEL = "argo-rollouts.argoproj.io/controller-instance-id"
+REVISION_ANNOTATION = "rollout.argoproj.io/revision"
+
+Find = Callable[[AnalysisTemplateRef], AnalysisTemplate | None]
+"""Looks a template up in the namespace of the run, or among the cluster's."""
+
+
+def flatten(roots: Iterable[AnalysisTemplateRef], find: Find) -> AnalysisTemplateSpec:
+    """Join templates and the templates that they name, each once, in the order in which they are met.
+
+    Raises:
+        InvalidSpec: a template is missing, names itself over others, repeats a metric, or contradicts
+            another about an argument.
+    """
+    specs: dict[tuple[bool, str], AnalysisTemplateSpec] = {}
+    for ref in roots:
+        _collect(ref, find, specs, ())
+    metrics = tuple(metric for spec in specs.values() for metric in spec.metrics)
+    _require_unique([metric.name for metric in metrics])
+    return AnalysisTemplateSpec(
+        metrics=metrics,
+        args=arguments.combine(spec.args for spec in specs.values()),
+        dry_run=tuple(rule for spec in specs.values() for rule in spec.dry_run),
+        measurement_retention=tuple(rule for spec in specs.values() for rule in spec.measurement_retention),
+    )
+
+
+def _collect(
+    ref: AnalysisTemplateRef,
+    find: Find,
+    specs: dict[tuple[bool, str], AnalysisTemplateSpec],
+    above: tuple[tuple[bool, str], ...],
+) -> None:
+    key = (ref.cluster_scope, ref.template_name)
+    kind = "ClusterAnalysisTemplate" if ref.cluster_scope else "AnalysisTemplate"
+    if key in above:
+        circle = " -> ".join(name for _, name in (*above[above.index(key) :], key))
+        raise InvalidSpec(
+            ".spec.templates",
+            f"{kind} '{ref.template_name}' refers to itself: {circle}; remove one of the references",
+            ref.template_name,
+        )
+    if key in specs:
+        return
+    template = find(ref)
+    if template is None:
+        raise InvalidSpec(
+            ".spec.templates[].templateName",
+            f"{kind} '{ref.template_name}' not found; create it or correct the name",
+            ref.template_name,
+        )
+    specs[key] = template.spec
+    for nested in template.spec.templates:
+        _collect(nested, find, specs, (*above, key))
+
+
+def _require_unique(names: Sequence[str]) -> None:
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise InvalidSpec(".spec.metrics", f"two metrics have the same name '{name}'", name)
+
+
+def new_run(
+    *,
+    name: str,
+    namespace: str,
+    analysis: RolloutAnalysis,
+    args: Mapping[str, str],
+    find: Find,
+    owner: Object,
+    run_type: str,
+    pod_hash: str,
+    revision: int,
+    step_index: int | None = None,
+    labels: Mapping[str, str] | None = None,
+    instance_id: str = "",
+) -> Object:
+    """The AnalysisRun that an action StartAnalysis asks for.
+
+    Args:
+        name: Deterministic, so that AlreadyExists is success.
+        namespace: Of the run and of its owner.
+        analysis: Which templates, and what is added to their rules.
+        args: Values by name; one that no template knows is passed over.
+        find: Looks templates up.
+        owner: The object that the run belongs to, as the API gave it.
+        run_type: `Step`, `Background`, `PrePromotion` or `PostPromotion`.
+        pod_hash: Of the revision under test.
+        revision: Its number.
+        step_index: Of the step that waits for the run.
+        labels: More labels: the owner's selector.
+        instance_id: Of the controller that answers for the run.
+
+    Raises:
+        InvalidSpec: templates or arguments do not fit; names template, field, value and remedy.
+    """
+    template = flatten(
+        (
+            AnalysisTemplateRef(template_name=ref.template_name, cluster_scope=ref.cluster_scope)
+            for ref in analysis.templates
+        ),
+        find,
+    )
+    spec = AnalysisRunSpec(
+        metrics=template.metrics,
+        args=arguments.merge(with_fields(template.args, owner), args),
+        dry_run=analysis.dry_run + template.dry_run,
+        measurement_retention=analysis.measurement_retention + template.measurement_retention,
+    )
+    require_valid(spec, endless=run_type == "Background")
+    extra = analysis.analysis_run_metadata
+    all_labels = {
+        **(labels or {}),
+        **(extra.labels if extra else {}),
+        POD_HASH_LABEL: pod_hash,
+        TYPE_LABEL: run_type,
+        **({STEP_LABEL: str(step_index)} if step_index is not None else {}),
+        **({INSTANCE_LABEL: instance_id} if instance_id else {}),
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "AnalysisRun",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": all_labels,
+            "annotations": {**(extra.annotations if extra else {}), REVISION_ANNOTATION: str(revision)},
+            "ownerReferences": [owner_reference(owner)],
+        },
+        "spec": dump(spec),
+    }
+
+
+def owner_reference(owner: Object) -> Object:
+    """The reference by which `owner` controls an object."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"].get("uid", ""),
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def require_valid(spec: AnalysisRunSpec, *, endless: bool = True) -> None:
+    """See that a run can be carried out, as far as can be known without secrets.
+
+    Raises:
+        InvalidSpec: the first thing that is wrong.
+    """
+    arguments.require(spec.args)
+    values = arguments.known_values(spec.args)
+    resolved = []
+    for metric in spec.metrics:
+        open_conditions = {
+            field: ""
+            for field in ("success_condition", "failure_condition")
+            if arguments.needs_secret(getattr(metric, field), spec.args)
+        }
+        resolved.append(arguments.resolve(metric.model_copy(update=open_conditions), values))
+    for problem in problems(resolved, endless=endless):
+        raise problem
+    names = [metric.name for metric in resolved]
+    matching([rule.metric_name for rule in spec.dry_run], names, "dryRun")
+    matching([rule.metric_name for rule in spec.measurement_retention], names, "measurementRetention")
+
+
+def with_fields(args: Sequence[Argument], owner: Object) -> tuple[Argument, ...]:
+    """The arguments with what their `fieldRef` points at in the owner.
+
+    Raises:
+        InvalidSpec: the path leads nowhere, or to something that is no single value.
+    """
+    return tuple(
+        Argument(name=argument.name, value=_field(argument, owner, argument.value_from.field_ref.field_path))
+        if argument.value_from and argument.value_from.field_ref
+        else argument
+        for argument in args
+    )
+
+
+def _field(argument: Argument, owner: Object, path: str) -> str:
+    here: object = owner
+    for part in _path_parts(path):
+        if isinstance(here, dict):
+            here = here.get(part)
+        elif isinstance(here, list) and part.isdigit() and int(part) < len(here):
+            here = here[int(part)]
+        else:
+            here = None
+    if isinstance(here, bool):
+        return "true" if here else "false"
+    if not isinstance(here, str | int | float):
+        raise InvalidSpec(
+            f".spec.args[{argument.name}].valueFrom.fieldRef.fieldPath",
+            f'"{path}" is no single value of {owner["kind"]} {owner["metadata"]["name"]}',
+            path,
+        )
+    return str(here)
+
+
+def _path_parts(path: str) -> list[str]:
+    """Split `metadata.labels['a.b/c'].x[0]` at dots and brackets; quotes keep dots together."""
+    parts: list[str] = []
+    rest = path.removeprefix("$").removeprefix(".")
+    while rest:
+        if rest.startswith("["):
+            inside, _, rest = rest[1:].partition("]")
+            parts.append(inside.strip("'\""))
+            rest = rest.removeprefix(".")
+            continue
+        cut = min((at for at in (rest.find("."), rest.find("[")) if at >= 0), default=len(rest))
+        parts.append(rest[:cut])
+        rest = rest[cut:].removeprefix(".")
+    return parts
