@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from rollouts.api.meta import IntOrString, Object, Spec
+from rollouts.api.meta import OPEN, IntOrString, Object, Spec
 
 
 class HelmParameter(Spec):
@@ -28,9 +28,7 @@ class ApplicationSourceHelm(Spec):
     release_name: str = ""
     """The name of the Application by default."""
     values: str = ""
-    values_object: Object | None = Field(
-        default=None, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
-    )
+    values_object: Object | None = Field(default=None, json_schema_extra=OPEN)
     file_parameters: tuple[HelmFileParameter, ...] = ()
     version: str = ""
     pass_credentials: bool = False

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from rollouts.api.analysis import DryRun, MeasurementRetention
-from rollouts.api.meta import IntOrString, LabelSelector, Spec
+from rollouts.api.meta import OPEN, IntOrString, LabelSelector, Spec
 from rollouts.api.traffic import RolloutTrafficRouting, StringMatch
 
 
@@ -158,7 +158,7 @@ class PluginStep(Spec):
     """A step that a plugin runs."""
 
     name: str
-    config: Any = Field(default=None, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    config: Any = Field(default=None, json_schema_extra=OPEN)
 
 
 class CanaryStep(Spec):

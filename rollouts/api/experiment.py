@@ -4,7 +4,17 @@ from pydantic import Field
 
 from rollouts.api.analysis import AnalysisPhase, Argument, DryRun, MeasurementRetention
 from rollouts.api.canary import AnalysisRunMetadata, TemplateService
-from rollouts.api.meta import API_VERSION, Condition, LabelSelector, Object, ObjectMeta, Spec, Status, Time
+from rollouts.api.meta import (
+    API_VERSION,
+    OPEN,
+    Condition,
+    LabelSelector,
+    Object,
+    ObjectMeta,
+    Spec,
+    Status,
+    Time,
+)
 
 
 class TemplateSpec(Spec):
@@ -15,7 +25,7 @@ class TemplateSpec(Spec):
     """1 by default."""
     min_ready_seconds: int = 0
     selector: LabelSelector
-    template: Object = Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    template: Object = Field(json_schema_extra=OPEN)
     service: TemplateService | None = None
     """Give the version a Service of its own."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 
 GROUP = "argoproj.io"
 VERSION = "v1alpha1"
@@ -80,6 +81,9 @@ IntOrString = Annotated[
     Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
 ]
 """A count, or a percentage or templated count as text."""
+
+OPEN: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
+"""Marks a field whose contents the schema leaves open."""
 
 Object = dict[str, Any]
 """A Kubernetes object, or a part of one, as JSON gives it."""

@@ -4,9 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from rollouts.api.meta import IntOrString, Object, Spec
-
-_OPEN = {"x-kubernetes-preserve-unknown-fields": True}
+from rollouts.api.meta import OPEN, IntOrString, Object, Spec
 
 
 class WebMetricHeader(Spec):
@@ -79,7 +77,7 @@ class WebMetric(Spec):
     url: str
     headers: tuple[WebMetricHeader, ...] = ()
     body: str = ""
-    json_body: Any = Field(default=None, json_schema_extra=_OPEN)
+    json_body: Any = Field(default=None, json_schema_extra=OPEN)
     timeout_seconds: int = 0
     """10 by default."""
     json_path: str = ""
@@ -91,8 +89,8 @@ class WebMetric(Spec):
 class JobMetric(Spec):
     """A Job whose completion is the verdict."""
 
-    metadata: Object = Field(default={}, json_schema_extra=_OPEN)
-    spec: Object = Field(default={}, json_schema_extra=_OPEN)
+    metadata: Object = Field(default={}, json_schema_extra=OPEN)
+    spec: Object = Field(default={}, json_schema_extra=OPEN)
 
 
 class TrafficMetric(Spec):
@@ -272,5 +270,5 @@ class MetricProvider(Spec):
     graphite: GraphiteMetric | None = None
     influxdb: InfluxdbMetric | None = None
     skywalking: SkyWalkingMetric | None = None
-    plugin: dict[str, Any] = Field(default={}, json_schema_extra=_OPEN)
+    plugin: dict[str, Any] = Field(default={}, json_schema_extra=OPEN)
     """Settings by the name of the plugin."""

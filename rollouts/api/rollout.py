@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from rollouts.api.canary import AntiAffinity, CanaryStrategy, PodTemplateMetadata, RolloutAnalysis
-from rollouts.api.meta import API_VERSION, IntOrString, LabelSelector, Object, ObjectMeta, Spec, Time
+from rollouts.api.meta import API_VERSION, OPEN, IntOrString, LabelSelector, Object, ObjectMeta, Spec, Time
 from rollouts.api.rollout_status import RolloutStatus
 
 
@@ -64,7 +64,7 @@ class RolloutSpec(Spec):
 
     replicas: int | None = Field(default=None, ge=0)
     selector: LabelSelector | None = None
-    template: Object = Field(default={}, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    template: Object = Field(default={}, json_schema_extra=OPEN)
     workload_ref: ObjectRef | None = None
     min_ready_seconds: int = Field(default=0, ge=0)
     revision_history_limit: int | None = Field(default=None, ge=0)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from rollouts.api.meta import Condition, Status, Time
+from rollouts.api.meta import OPEN, Condition, Status, Time
 
 
 class PauseCondition(Status):
@@ -55,7 +55,7 @@ class StepPluginStatus(Status):
     backoff: str = ""
     executions: int = 0
     disabled: bool = False
-    status: Any = Field(default=None, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    status: Any = Field(default=None, json_schema_extra=OPEN)
 
 
 class CanaryStatus(Status):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from rollouts.api.meta import Spec
+from rollouts.api.meta import OPEN, Spec
 
 
 class StringMatch(Spec):
@@ -170,7 +170,5 @@ class RolloutTrafficRouting(Spec):
     nginx: NginxTrafficRouting | None = None
     smi: SMITrafficRouting | None = None
     traefik: TraefikTrafficRouting | None = None
-    plugins: dict[str, Any] = Field(
-        default={}, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
-    )
+    plugins: dict[str, Any] = Field(default={}, json_schema_extra=OPEN)
     """Routers by plugin name; `argoproj-labs/gatewayAPI` is built in."""
