@@ -1,0 +1,243 @@
+"""Does what a plan says: one arm for each action, and each arm may run twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from analysis.templates import new_run, owner_reference
+from rollouts.api.analysis import AnalysisTemplate, AnalysisTemplateRef, ClusterAnalysisTemplate
+from rollouts.api.errors import RolloutsError
+from rollouts.api.meta import Object
+from rollouts.api.rollout import Rollout
+from rollouts.api.validation import parse
+from rollouts.api.weights import Weights
+from rollouts.controller import routes
+from rollouts.controller.labels import (
+    DESIRED_REPLICAS,
+    INSTANCE_ID,
+    LAST_APPLIED,
+    MANAGED_BY,
+    NOTIFIED,
+    POD_HASH,
+    REVISION,
+    REVISION_HISTORY,
+)
+from rollouts.controller.status import difference
+from rollouts.kube.client import Client
+from rollouts.kube.errors import AlreadyExists, NotFound, TooManyRequests
+from rollouts.kube.resources import (
+    ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
+    CLUSTER_ANALYSIS_TEMPLATES,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+)
+from rollouts.kube.store import Store
+from strategies import model
+
+_NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
+"""Annotations of the rollout that its ReplicaSets do not get."""
+
+
+class NameTaken(RolloutsError):
+    """An object that the rollout does not control has the name that one of its own must have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Carries out the actions of one pass over one rollout."""
+
+    client: Client
+    store: Store
+    rollout: Rollout
+    seen: model.Observed
+
+    async def run(self, obj: Object, actions: tuple[model.Action, ...]) -> Object:
+        """Do the actions in order and stop at the first that fails.
+
+        Returns:
+            The rollout as the API server has it now: `obj`, or what a write to it answered.
+        """
+        for action in actions:
+            obj = await self._do(obj, action)
+        return obj
+
+    # As many branches as there are actions, on purpose.
+    async def _do(self, obj: Object, action: model.Action) -> Object:  # noqa: C901, PLR0912
+        match action:
+            case model.SetReplicas(replicas=replicas):
+                return await self._patch_rollout(obj, {"spec": {"replicas": replicas}})
+            case model.SetRevision(revision=revision):
+                annotations = {REVISION: str(revision)}
+                return await self._patch_rollout(obj, {"metadata": {"annotations": annotations}})
+            case model.CreateReplicaSet():
+                await self._create_replica_set(obj, action)
+            case model.ScaleReplicaSet(name=name, replicas=replicas, desired_annotation=desired):
+                annotations = {DESIRED_REPLICAS: str(desired)}
+                patch = {"metadata": {"annotations": annotations}, "spec": {"replicas": replicas}}
+                await self._patch_replica_set(name, patch)
+            case model.AnnotateReplicaSet(name=name, annotations=changed):
+                await self._patch_replica_set(name, {"metadata": {"annotations": dict(changed)}})
+            case model.DeleteReplicaSet(name=name):
+                await self._delete_replica_set(name)
+            case model.EvictPod(name=name):
+                await self._evict(name)
+            case model.SwitchService(name=name, pod_hash=pod_hash):
+                patch = {
+                    "metadata": {"annotations": {MANAGED_BY: self.rollout.metadata.name}},
+                    "spec": {"selector": {POD_HASH: pod_hash}},
+                }
+                await self.client.patch(SERVICES, name, patch, self._namespace)
+            case model.SetWeight(canary=canary, total=total):
+                await self._set_weight(Weights(canary=canary, total=total))
+            case model.StartAnalysis():
+                await self._start_analysis(obj, action)
+            case model.TerminateAnalysis(name=name):
+                await self._terminate(name)
+            case model.DeleteAnalysis(name=name):
+                await self._delete_analysis(name)
+            case _:
+                assert_never(action)
+        return obj
+
+    @property
+    def _namespace(self) -> str:
+        return self.rollout.metadata.namespace
+
+    async def _patch_rollout(self, obj: Object, patch: Object) -> Object:
+        """Only while the rollout is as it was seen, so that the status may follow on the answer."""
+        metadata = {**patch.get("metadata", {}), "resourceVersion": obj["metadata"]["resourceVersion"]}
+        body = {**patch, "metadata": metadata}
+        return await self.client.patch(ROLLOUTS, obj["metadata"]["name"], body, self._namespace)
+
+    async def _patch_replica_set(self, name: str, patch: Object) -> None:
+        await self.client.patch(REPLICA_SETS, name, patch, self._namespace)
+
+    async def _create_replica_set(self, obj: Object, action: model.CreateReplicaSet) -> None:
+        body = replica_set(obj, self.rollout, action)
+        try:
+            await self.client.create(REPLICA_SETS, body, self._namespace)
+        except AlreadyExists:
+            existing = await self.client.get(REPLICA_SETS, action.name, self._namespace)
+            owners = existing["metadata"].get("ownerReferences") or ()
+            if not any(owner["uid"] == obj["metadata"]["uid"] for owner in owners):
+                raise NameTaken(
+                    f'ReplicaSet "{action.name}" exists and is not controlled by Rollout '
+                    f'"{self.rollout.metadata.name}"; delete it'
+                ) from None
+
+    async def _delete_replica_set(self, name: str) -> None:
+        found = next((each for each in self.seen.replica_sets if each.name == name), None)
+        if found is None:
+            return
+        for run in self.seen.runs:
+            if run.pod_hash == found.pod_hash:
+                await self._delete_analysis(run.name)
+        try:
+            await self.client.delete(REPLICA_SETS, name, self._namespace, uid=found.uid)
+        except NotFound:
+            return
+
+    async def _evict(self, name: str) -> None:
+        try:
+            await self.client.evict(name, self._namespace)
+        except (NotFound, TooManyRequests):  # gone already, or a disruption budget: not now
+            return
+
+    async def _set_weight(self, weights: Weights) -> None:
+        for router in routes.of(self.rollout):
+            objects = routes.objects(self.store, self.rollout, router)
+            for wanted in router.render(self.rollout, objects, weights):
+                await self._write_route(wanted)
+
+    async def _write_route(self, wanted: Object) -> None:
+        metadata = wanted["metadata"]
+        group, _, _ = wanted["apiVersion"].rpartition("/")
+        resource = routes.resource_of(group, wanted["kind"])
+        namespace = metadata.get("namespace") or self._namespace
+        version = metadata.get("resourceVersion")
+        if not version:
+            try:
+                await self.client.create(resource, wanted, namespace)
+            except AlreadyExists:  # our own of a pass before; the next look sees it and corrects it
+                return
+            return
+        before = self.store.get(resource, metadata["name"], namespace) or {}
+        patch = difference(before, wanted)
+        if patch:
+            # Lists of rules are replaced whole, so only onto the very object that was seen.
+            patch["metadata"] = {**patch.get("metadata", {}), "resourceVersion": version}
+            await self.client.patch(resource, metadata["name"], patch, namespace)
+
+    async def _start_analysis(self, obj: Object, action: model.StartAnalysis) -> None:
+        run = new_run(
+            name=action.name,
+            namespace=self._namespace,
+            analysis=action.analysis,
+            args=action.args,
+            find=self._find_template,
+            owner=obj,
+            run_type=action.type,
+            pod_hash=action.pod_hash,
+            revision=action.revision,
+            step_index=action.step_index,
+            labels=self.rollout.spec.selector.match_labels if self.rollout.spec.selector else {},
+            instance_id=self.rollout.metadata.labels.get(INSTANCE_ID, ""),
+        )
+        try:
+            await self.client.create(ANALYSIS_RUNS, run, self._namespace)
+        except AlreadyExists:
+            return
+
+    def _find_template(self, ref: AnalysisTemplateRef) -> AnalysisTemplate | None:
+        if ref.cluster_scope:
+            obj = self.store.get(CLUSTER_ANALYSIS_TEMPLATES, ref.template_name)
+            return parse(ClusterAnalysisTemplate, obj) if obj is not None else None
+        obj = self.store.get(ANALYSIS_TEMPLATES, ref.template_name, self._namespace)
+        return parse(AnalysisTemplate, obj) if obj is not None else None
+
+    async def _terminate(self, name: str) -> None:
+        try:
+            await self.client.patch(ANALYSIS_RUNS, name, {"spec": {"terminate": True}}, self._namespace)
+        except NotFound:
+            return
+
+    async def _delete_analysis(self, name: str) -> None:
+        try:
+            await self.client.delete(ANALYSIS_RUNS, name, self._namespace)
+        except NotFound:
+            return
+
+
+def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -> Object:
+    """The ReplicaSet of the rollout's template, with no pods yet."""
+    template = rollout.spec.template
+    metadata = template.get("metadata") or {}
+    labels = {**(metadata.get("labels") or {}), POD_HASH: action.pod_hash}
+    annotations: Mapping[str, str] = rollout.metadata.annotations
+    return {
+        "apiVersion": REPLICA_SETS.api_version,
+        "kind": REPLICA_SETS.kind,
+        "metadata": {
+            "name": action.name,
+            "namespace": rollout.metadata.namespace,
+            "labels": labels,
+            "annotations": {
+                **{name: value for name, value in annotations.items() if name not in _NOT_COPIED},
+                REVISION: str(action.revision),
+            },
+            "ownerReferences": [owner_reference(obj)],
+        },
+        "spec": {
+            "replicas": 0,
+            "minReadySeconds": rollout.spec.min_ready_seconds,
+            "selector": _selector(obj, action.pod_hash),
+            "template": {**template, "metadata": {**metadata, "labels": labels}},
+        },
+    }
+
+
+def _selector(obj: Object, pod_hash: str) -> Object:
+    selector = obj["spec"].get("selector") or {}
+    return {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), POD_HASH: pod_hash}}

@@ -1,0 +1,156 @@
+"""From the store to one frozen look at a rollout. No I/O."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import get_args
+
+from rollouts.api.meta import Object, parse_time
+from rollouts.api.rollout import Rollout
+from rollouts.api.weights import Weights
+from rollouts.controller import references, routes
+from rollouts.controller.labels import (
+    DESIRED_REPLICAS,
+    MANAGED_BY,
+    POD_HASH,
+    REVISION,
+    ROLLOUT_TYPE,
+    SCALE_DOWN_DEADLINE,
+    STEP_INDEX,
+)
+from rollouts.kube.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, SERVICES
+from rollouts.kube.store import Store
+from strategies.model import AnalysisRun, Observed, Pod, ReplicaSet, RunType, Service
+from strategies.revisions import current_hash
+
+_RUN_TYPES: Mapping[str, RunType] = {name: name for name in get_args(RunType)}
+
+
+def observe(store: Store, rollout: Rollout, now: datetime) -> Observed:
+    """Collect what a decision about `rollout` needs.
+
+    `now` decides which ready pods have been so for minReadySeconds.
+    """
+    uid = rollout.metadata.uid
+    owned = [obj for obj in store.owned(REPLICA_SETS, uid) if _controlled_by(obj, uid)]
+    replica_sets = tuple(_replica_set(obj) for obj in owned)
+    return Observed(
+        rollout=rollout,
+        pod_hash=current_hash(rollout.spec.template, rollout.status.collision_count, replica_sets),
+        replica_sets=replica_sets,
+        pods=tuple(_pods(store, owned, rollout.spec.min_ready_seconds, now)),
+        services=_services(store, rollout),
+        runs=tuple(
+            run
+            for obj in store.owned(ANALYSIS_RUNS, uid)
+            if _controlled_by(obj, uid) and (run := _run(obj)) is not None
+        ),
+        weights=_weights(store, rollout),
+        problems=references.problems(store, rollout),
+    )
+
+
+def _replica_set(obj: Object) -> ReplicaSet:
+    metadata = obj["metadata"]
+    annotations = metadata.get("annotations") or {}
+    status = obj.get("status") or {}
+    return ReplicaSet(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        pod_hash=(metadata.get("labels") or {}).get(POD_HASH, ""),
+        revision=_whole(annotations.get(REVISION)) or 0,
+        template=obj["spec"].get("template") or {},
+        created=parse_time(metadata["creationTimestamp"]),
+        desired=obj["spec"].get("replicas", 1),
+        current=status.get("replicas", 0),
+        ready=status.get("readyReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        desired_annotation=_whole(annotations.get(DESIRED_REPLICAS)),
+        scale_down_deadline=_time(annotations.get(SCALE_DOWN_DEADLINE)),
+        annotations=annotations,
+    )
+
+
+def _pods(store: Store, owners: Iterable[Object], min_ready: int, now: datetime) -> Iterable[Pod]:
+    for owner in owners:
+        pod_hash = (owner["metadata"].get("labels") or {}).get(POD_HASH, "")
+        for obj in store.owned(PODS, owner["metadata"]["uid"]):
+            metadata = obj["metadata"]
+            yield Pod(
+                name=metadata["name"],
+                pod_hash=pod_hash,
+                created=parse_time(metadata["creationTimestamp"]),
+                available=_available(obj, min_ready, now),
+                deleting="deletionTimestamp" in metadata,
+            )
+
+
+def _available(pod: Object, min_ready: int, now: datetime) -> bool:
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition["type"] == "Ready" and condition["status"] == "True":
+            since = _time(condition.get("lastTransitionTime"))
+            return min_ready == 0 or (since is not None and since + timedelta(seconds=min_ready) <= now)
+    return False
+
+
+def _services(store: Store, rollout: Rollout) -> dict[str, Service]:
+    found: dict[str, Service] = {}
+    for name in references.service_names(rollout):
+        obj = store.get(SERVICES, name, rollout.metadata.namespace)
+        if obj is not None:
+            found[name] = Service(
+                name=name,
+                pod_hash=(obj["spec"].get("selector") or {}).get(POD_HASH, ""),
+                managed_by=(obj["metadata"].get("annotations") or {}).get(MANAGED_BY, ""),
+            )
+    return found
+
+
+def _run(obj: Object) -> AnalysisRun | None:
+    """None for a run that no step of the rollout asked for, such as one of an experiment."""
+    metadata = obj["metadata"]
+    labels = metadata.get("labels") or {}
+    run_type = _RUN_TYPES.get(labels.get(ROLLOUT_TYPE, ""))
+    if run_type is None:
+        return None
+    status = obj.get("status") or {}
+    return AnalysisRun(
+        name=metadata["name"],
+        type=run_type,
+        pod_hash=labels.get(POD_HASH, ""),
+        revision=_whole((metadata.get("annotations") or {}).get(REVISION)) or 0,
+        step_index=_whole(labels.get(STEP_INDEX)),
+        phase=status.get("phase", ""),
+        message=status.get("message", ""),
+        terminated=bool((obj.get("spec") or {}).get("terminate")),
+        created=parse_time(metadata["creationTimestamp"]),
+    )
+
+
+def _weights(store: Store, rollout: Rollout) -> Weights | None:
+    """The split that all routers carry.
+
+    Where they differ, the one that is not what was last asked for: it has to be written again.
+    """
+    split = [router.read(rollout, routes.objects(store, rollout, router)) for router in routes.of(rollout)]
+    if not split or None in split:
+        return None
+    asked = rollout.status.canary.weights
+    known = [each for each in split if each is not None]
+    drifted = (each for each in known if asked is None or each.canary != asked.canary.weight)
+    return next(drifted, known[0])
+
+
+def _controlled_by(obj: Object, uid: str) -> bool:
+    owners = obj["metadata"].get("ownerReferences") or ()
+    return any(owner["uid"] == uid and owner.get("controller") for owner in owners)
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return parse_time(text) if text else None
+    except ValueError:  # an annotation that somebody wrote by hand
+        return None

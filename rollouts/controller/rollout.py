@@ -1,0 +1,104 @@
+"""The rollout controller: observe, plan, execute, write status, record, requeue."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import strategies
+from rollouts.api.errors import InvalidSpec
+from rollouts.api.meta import Object, dump
+from rollouts.api.rollout import Rollout
+from rollouts.api.validation import parse, validate_rollout
+from rollouts.controller import references, routes
+from rollouts.controller.execute import Executor
+from rollouts.controller.invalid import REASON, refused
+from rollouts.controller.labels import mine
+from rollouts.controller.observe import observe
+from rollouts.controller.reconciler import Clock, Key, KeysOf, controller_keys, key_of
+from rollouts.controller.status import write_status
+from rollouts.kube.client import Client
+from rollouts.kube.events import Recorder
+from rollouts.kube.resources import (
+    ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
+    CLUSTER_ANALYSIS_TEMPLATES,
+    PODS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    Resource,
+)
+from rollouts.kube.store import Store
+
+_LOOK_AGAIN = timedelta(seconds=20)
+"""After which a refused rollout is looked at again, should something outside it have been mended."""
+
+
+class RolloutReconciler:
+    """Brings rollouts to their new revision, or back."""
+
+    resource: Resource = ROLLOUTS
+
+    def __init__(
+        self, client: Client, store: Store, recorder: Recorder, clock: Clock, *, instance_id: str = ""
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+        self._instance_id = instance_id
+
+    def watches(self) -> Mapping[Resource, KeysOf]:
+        owned = controller_keys(ROLLOUTS.kind)
+        return {
+            REPLICA_SETS: owned,
+            ANALYSIS_RUNS: owned,
+            PODS: self._of_pod,
+            ANALYSIS_TEMPLATES: self._of_reference,
+            CLUSTER_ANALYSIS_TEMPLATES: self._of_reference,
+            **dict.fromkeys(routes.ROUTE_KINDS.values(), self._of_reference),
+        }
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        obj = self._store.get(ROLLOUTS, key.name, key.namespace)
+        if obj is None or "deletionTimestamp" in obj["metadata"] or not mine(obj, self._instance_id):
+            return None
+        now = self._clock()
+        try:
+            return await self._advance(obj, now)
+        except InvalidSpec as error:
+            return await self._refuse(obj, str(error), now)
+
+    async def _advance(self, obj: Object, now: datetime) -> timedelta | None:
+        rollout = parse(Rollout, obj)
+        for problem in validate_rollout(rollout):
+            raise problem
+        seen = observe(self._store, rollout, now)
+        plan = strategies.plan(seen, now)
+        executor = Executor(client=self._client, store=self._store, rollout=rollout, seen=seen)
+        current = await executor.run(obj, plan.actions)
+        await write_status(self._client, ROLLOUTS, current, dump(plan.status))
+        for event in plan.events:
+            self._recorder.record(obj, event.reason, event.message, event.type)
+        return plan.requeue_after
+
+    async def _refuse(self, obj: Object, message: str, now: datetime) -> timedelta:
+        if await write_status(self._client, ROLLOUTS, obj, refused(obj, message, now)):
+            self._recorder.record(obj, REASON, message, "Warning")
+        return _LOOK_AGAIN
+
+    def _of_pod(self, pod: Object) -> Iterable[Key]:
+        namespace = pod["metadata"].get("namespace", "")
+        for owner in pod["metadata"].get("ownerReferences") or ():
+            if owner["kind"] != REPLICA_SETS.kind or not owner.get("controller"):
+                continue
+            replica_set = self._store.get(REPLICA_SETS, owner["name"], namespace)
+            if replica_set is not None:
+                yield from controller_keys(ROLLOUTS.kind)(replica_set)
+
+    def _of_reference(self, obj: Object) -> Iterable[Key]:
+        """The rollouts that name an object anywhere in their strategy."""
+        metadata = obj["metadata"]
+        owned = set(controller_keys(ROLLOUTS.kind)(obj))
+        for rollout in self._store.list(ROLLOUTS, metadata.get("namespace", "")):
+            strategy = (rollout.get("spec") or {}).get("strategy")
+            if key_of(rollout) in owned or references.mentions(strategy, metadata["name"]):
+                yield key_of(rollout)
