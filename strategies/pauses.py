@@ -1,0 +1,78 @@
+"""Pauses: entered by the engine, left by the clock or by a user who removes the entry from status.
+
+`controllerPause` says that the engine paused; with no entry left beside it, a user has resumed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rollouts.api.canary import RolloutPause
+from rollouts.api.duration import parse_duration
+from rollouts.api.rollout_status import PauseCondition, RolloutStatus
+
+CANARY_STEP = "CanaryPauseStep"
+BLUE_GREEN = "BlueGreenPause"
+INCONCLUSIVE = "InconclusiveAnalysisRun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """How a pause stands."""
+
+    over: bool
+    status: RolloutStatus
+    requeue_after: timedelta | None = None
+
+
+def length(pause: RolloutPause | None) -> timedelta | None:
+    """How long a pause lasts; None has no end."""
+    if pause is None or pause.duration is None:
+        return None
+    text = str(pause.duration)
+    return timedelta(seconds=int(text)) if text.lstrip("+-").isdigit() else parse_duration(text)
+
+
+def since(status: RolloutStatus, reason: str) -> datetime | None:
+    """When the pause of that reason began; None if there is none."""
+    return next((each.start_time for each in status.pause_conditions if each.reason == reason), None)
+
+
+def wait(status: RolloutStatus, reason: str, duration: timedelta | None, now: datetime) -> Wait:
+    """Enter a pause, stay in it, or leave it."""
+    start = since(status, reason)
+    if start is None and status.controller_pause:
+        return Wait(over=True, status=leave(status, reason))
+    if start is None:
+        return Wait(over=False, status=enter(status, reason, now), requeue_after=duration)
+    if duration is None:
+        return Wait(over=False, status=status)
+    left = start + duration - now
+    if left <= timedelta():
+        return Wait(over=True, status=leave(status, reason))
+    return Wait(over=False, status=status, requeue_after=left)
+
+
+def enter(status: RolloutStatus, reason: str, now: datetime) -> RolloutStatus:
+    """The status with the pause added; its start is kept if it is there already."""
+    if since(status, reason) is not None:
+        return status
+    # Kubernetes times have whole seconds, and what is written must equal what is read back.
+    added = PauseCondition(reason=reason, start_time=now.replace(microsecond=0))
+    conditions = (*status.pause_conditions, added)
+    return status.model_copy(update={"pause_conditions": conditions, "controller_pause": True})
+
+
+def leave(status: RolloutStatus, reason: str) -> RolloutStatus:
+    """The status without the pause; the engine no longer pauses once the last one is gone."""
+    left = tuple(each for each in status.pause_conditions if each.reason != reason)
+    return status.model_copy(update={"pause_conditions": left, "controller_pause": bool(left)})
+
+
+def clear(status: RolloutStatus) -> RolloutStatus:
+    """The status without any pause."""
+    return status.model_copy(update={"pause_conditions": (), "controller_pause": False})
+
+
+def resumed(status: RolloutStatus) -> bool:
+    """A user took away what the engine paused for."""
+    return status.controller_pause and not status.pause_conditions

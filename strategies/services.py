@@ -1,0 +1,53 @@
+"""Which pods each Service should select now."""
+
+from strategies import position, replicas
+from strategies.model import Observed, ReplicaSet, SwitchService
+from strategies.revisions import Roles
+
+
+def plan_canary(seen: Observed, roles: Roles) -> tuple[SwitchService, ...]:
+    """Stable service to the stable pods, canary service to the new ones once there are any that serve."""
+    strategy = position.canary(seen.rollout)
+    stable = switch(seen, strategy.stable_service, roles.stable)
+    return (*stable, *switch(seen, strategy.canary_service, _canary_target(seen, roles)))
+
+
+def _canary_target(seen: Observed, roles: Roles) -> ReplicaSet | None:
+    carries = seen.weights is not None and seen.weights.canary > 0
+    if roles.promoted and carries:
+        return None  # on the way back to stable the superseded pods still carry a share
+    if roles.stable is None or roles.promoted:
+        return roles.new
+    if seen.rollout.status.abort:
+        return None if carries else roles.stable
+    if carries and (roles.new is None or not _selected(seen, roles.new)):
+        return None  # a superseded version still carries traffic: the weight goes first
+    if roles.new is not None and (roles.new.available > 0 or _selected(seen, roles.new)):
+        return roles.new
+    # The version that the service selects was superseded; it must not be held up by a new one that never starts.
+    return roles.stable
+
+
+def _selected(seen: Observed, target: ReplicaSet) -> bool:
+    service = seen.services.get(position.canary(seen.rollout).canary_service)
+    return service is not None and service.pod_hash == target.pod_hash
+
+
+def switch(seen: Observed, name: str, target: ReplicaSet | None) -> tuple[SwitchService, ...]:
+    """Point a service at a ReplicaSet, if it is not there yet and the pods can take over.
+
+    A service that selects every version so far loses none of them by surprise: it waits until all of the
+    target's pods are available. One that selects a single version already waits for the first of them.
+    """
+    service = seen.services.get(name)
+    if service is None or target is None:
+        return ()
+    name_of_rollout = seen.rollout.metadata.name
+    if service.pod_hash == target.pod_hash and service.managed_by == name_of_rollout:
+        return ()
+    total = replicas.wanted(seen.rollout)
+    adopted = bool(service.pod_hash) and service.managed_by == name_of_rollout
+    needed = min(1, total) if adopted else min(total, target.desired)
+    if target.available < needed or (total > 0 and target.available == 0):
+        return ()
+    return (SwitchService(name=name, pod_hash=target.pod_hash),)

@@ -1,0 +1,82 @@
+"""The weight that the routers should carry now: towards the steps' weight, never beyond what pods can serve."""
+
+from rollouts.api.weights import Weights
+from strategies import position, replicas
+from strategies.model import Observed, ReplicaSet, SetWeight
+from strategies.revisions import Roles
+
+
+def plan_weight(seen: Observed, roles: Roles, *, halted: bool = False) -> tuple[SetWeight, ...]:
+    """The action that corrects the routers, if one is needed and safe."""
+    if position.canary(seen.rollout).traffic_routing is None:
+        return ()
+    total = position.total_weight(seen.rollout)
+    if seen.weights is None:
+        # No canary route yet: it comes into being with no traffic, and a later pass gives it some.
+        return (SetWeight(canary=0, total=total),)
+    goal = target(seen, roles, seen.weights, halted=halted)
+    if goal == seen.weights.canary and total == seen.weights.total:
+        return ()
+    return (SetWeight(canary=goal, total=total),)
+
+
+def target(seen: Observed, roles: Roles, carried: Weights, *, halted: bool = False) -> int:
+    """The canary's share now, given what the routers were seen to carry."""
+    now = carried.canary
+    if roles.stable is None:
+        return 0 if roles.new is None or not _serves(seen, roles.new) else now
+    if roles.promoted:
+        return _back(seen, roles.stable, now, 0) if _stable_service_moved(seen, roles.stable) else now
+    if seen.rollout.status.abort or roles.new is None or roles.new.available == 0:
+        return _back(seen, roles.stable, now, 0)
+    if halted:
+        return now
+    if not _points_at_canary(seen, roles.new):
+        return _back(seen, roles.stable, now, 0)
+    return _towards(seen, roles, roles.new, now)
+
+
+def _towards(seen: Observed, roles: Roles, new: ReplicaSet, now: int) -> int:
+    """Forward when the pods are there; until then the weight stays as it is."""
+    rollout = seen.rollout
+    total, asked = position.total_weight(rollout), position.weight(rollout)
+    if rollout.status.promote_full:
+        if not position.canary(rollout).dynamic_stable_scale:
+            return now  # the stable service itself will move to the new pods
+        wanted = max(1, replicas.wanted(rollout))
+        return max(now, min(total, total * new.available // wanted))
+    if asked < now and roles.stable is not None:
+        return _back(seen, roles.stable, now, asked)
+    return asked if replicas.ready_for(seen, roles) else now
+
+
+def _back(seen: Observed, stable: ReplicaSet, now: int, goal: int) -> int:
+    """Towards stable as fast as its pods allow, and never forward.
+
+    With dynamicStableScale the stable side has been made smaller, so it takes over only what its available
+    pods stand for. Without, it was left at full size and takes all.
+    """
+    if stable.available == 0 and replicas.wanted(seen.rollout) > 0:
+        return now
+    if not position.canary(seen.rollout).dynamic_stable_scale:
+        return min(now, goal)
+    total, wanted = position.total_weight(seen.rollout), max(1, replicas.wanted(seen.rollout))
+    least = max(goal, total - total * min(stable.available, wanted) // wanted)
+    return min(now, least)
+
+
+def _serves(seen: Observed, new: ReplicaSet) -> bool:
+    return new.available > 0 and _points_at_canary(seen, new)
+
+
+def _points_at_canary(seen: Observed, new: ReplicaSet) -> bool:
+    """Whether traffic for the canary reaches the new pods."""
+    name = position.canary(seen.rollout).canary_service
+    service = seen.services.get(name)
+    return not name or (service is not None and service.pod_hash == new.pod_hash)
+
+
+def _stable_service_moved(seen: Observed, stable: ReplicaSet) -> bool:
+    """Whether traffic for stable reaches the stable pods; without a hash the service selects every version."""
+    service = seen.services.get(position.canary(seen.rollout).stable_service)
+    return service is None or service.pod_hash in {"", stable.pod_hash}
