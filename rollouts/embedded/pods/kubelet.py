@@ -1,0 +1,91 @@
+"""The kubelet: one worker for each pod."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from rollouts.api.errors import InvalidSpec
+from rollouts.api.meta import Object
+from rollouts.embedded.pods import images
+from rollouts.embedded.pods.images import Image
+from rollouts.embedded.pods.runner import PodRunner
+from rollouts.embedded.pods.worker import Worker
+from rollouts.embedded.workloads.cache import Cache, Key, key_of
+from rollouts.embedded.workloads.pods import Clock
+from rollouts.kube.errors import ApiError, Unreachable
+from rollouts.kube.resources import CONFIG_MAPS, PODS, Resource
+
+RESOURCES = (PODS, CONFIG_MAPS)
+"""The kinds that the cache must hold."""
+
+log = logging.getLogger(__name__)
+
+
+class Kubelet:
+    """Runs every pod of the cluster through a PodRunner, until cancelled."""
+
+    def __init__(self, cache: Cache, runner: PodRunner, clock: Clock) -> None:
+        self._cache = cache
+        self._runner = runner
+        self._clock = clock
+        self._images: Mapping[str, Image] = {}
+        self._workers: dict[str, Worker] = {}  # by uid
+        self._uids: dict[Key, str] = {}
+        self._changes: asyncio.Queue[Object] = asyncio.Queue()
+        cache.listen(self._changed)
+
+    def log_of(self, namespace: str, pod: str, container: str = "") -> bytes | None:
+        """What a container wrote, the latest part; None where there is no such pod or container."""
+        worker = self._workers.get(self._uids.get((namespace, pod), ""))
+        return worker.log_of(container) if worker is not None else None
+
+    async def run(self) -> None:
+        """Start a worker for each new pod, and tell each of changes."""
+        await self._cache.synced()
+        self._read_images()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                pod = await self._changes.get()
+                worker = self._workers.get(pod["metadata"]["uid"])
+                if worker is not None:
+                    worker.see(self._present(pod))
+                elif self._present(pod) is not None and not _over(pod):
+                    worker = Worker(self._cache, self._runner, self._clock, lambda: self._images, pod)
+                    self._workers[pod["metadata"]["uid"]] = worker
+                    group.create_task(self._work(pod, worker))
+
+    def _changed(self, resource: Resource, item: Object) -> None:
+        if resource is PODS:
+            self._changes.put_nowait(item)
+        elif resource is CONFIG_MAPS and key_of(item) == (images.NAMESPACE, images.NAME):
+            self._read_images()
+
+    def _read_images(self) -> None:
+        try:
+            self._images = images.parse(self._cache.get(CONFIG_MAPS, (images.NAMESPACE, images.NAME)))
+        except InvalidSpec as error:
+            log.warning("ConfigMap %s/%s stays as it was: %s", images.NAMESPACE, images.NAME, error)
+            return
+        for worker in self._workers.values():
+            worker.images_changed.set()
+
+    def _present(self, pod: Object) -> Object | None:
+        current = self._cache.get(PODS, key_of(pod))
+        return current if current and current["metadata"]["uid"] == pod["metadata"]["uid"] else None
+
+    async def _work(self, pod: Object, worker: Worker) -> None:
+        uid, key = pod["metadata"]["uid"], key_of(pod)
+        self._uids[key] = uid
+        worker.see(self._present(pod))
+        try:
+            await worker.run()
+        except* (ApiError, Unreachable) as errors:
+            log.warning("pod %s/%s: %s", *key, errors.exceptions)
+        finally:
+            del self._workers[uid]
+            if self._uids.get(key) == uid:
+                del self._uids[key]
+
+
+def _over(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
