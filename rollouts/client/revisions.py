@@ -1,0 +1,52 @@
+"""Which pod template an older revision had. Pure."""
+
+import json
+from collections.abc import Iterable
+from copy import deepcopy
+
+from rollouts.api.meta import Object
+from rollouts.client.errors import Refused
+from rollouts.client.rollout_view import REVISION, RolloutView
+
+POD_HASH = "rollouts-pod-template-hash"
+EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
+
+
+def revision_of(replica_set: Object) -> int:
+    """The revision that a ReplicaSet stands for; 0 when it says none."""
+    return int((replica_set["metadata"].get("annotations") or {}).get(REVISION) or 0)
+
+
+def find(rollout: RolloutView, replica_sets: Iterable[Object], revision: int = 0) -> Object:
+    """Find the ReplicaSet of a revision; 0 means the one before the newest.
+
+    Raises:
+        Refused: there is none; the message lists what there is.
+    """
+    known = {revision_of(rs): rs for rs in replica_sets if revision_of(rs)}
+    wanted = revision or max((r for r in known if r < max(known)), default=0)
+    if wanted not in known:
+        there = ", ".join(str(r) for r in sorted(known)) or "none"
+        asked = f"no revision {revision}" if revision else "no revision before the newest"
+        raise Refused(f"rollout {rollout.name} has {asked}; it has: {there}")
+    return known[wanted]
+
+
+def template_of(replica_set: Object) -> Object:
+    """The pod template as its author wrote it: without the hash label and the metadata that a role adds."""
+    template: Object = deepcopy(replica_set["spec"]["template"])
+    added = json.loads((replica_set["metadata"].get("annotations") or {}).get(EPHEMERAL) or "{}")
+    metadata = template.get("metadata") or {}
+    for field, keys in (
+        ("labels", [POD_HASH, *(added.get("labels") or {})]),
+        ("annotations", [*(added.get("annotations") or {})]),
+    ):
+        values = metadata.get(field)
+        if not values:
+            continue
+        for key in keys:
+            values.pop(key, None)
+        if not values:
+            del metadata[field]
+    metadata.pop("creationTimestamp", None)
+    return template

@@ -1,0 +1,191 @@
+"""The verbs of a rollout."""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
+from datetime import datetime, timedelta
+
+from rollouts.api.meta import Object
+from rollouts.client import intents, revisions
+from rollouts.client.errors import RevisionChanged, RolloutAborted, RolloutDegraded
+from rollouts.client.follow import follow
+from rollouts.client.intents import Patch
+from rollouts.client.phase import DEGRADED, is_observed
+from rollouts.client.revisions import POD_HASH
+from rollouts.client.rollout_view import RolloutView
+from rollouts.client.verbs import Duration, command, read, read_all, until
+from rollouts.kube.client import Client
+from rollouts.kube.resources import ANALYSIS_RUNS, DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, Resource
+
+Decide = Callable[[RolloutView], Iterable[Patch]]
+
+
+class Rollouts:
+    """Reads and commands; every command tells whether it had to change anything.
+
+    A `namespace` left out is the client's own. `expect_revision` makes a command refuse to act on another
+    revision than the one the caller has seen. All raise NotThere where there is no such rollout.
+    """
+
+    def __init__(self, kube: Client, namespace: str, clock: Callable[[], datetime]) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._clock = clock
+
+    async def get(self, name: str, *, namespace: str = "") -> RolloutView:
+        """Read one rollout."""
+        return RolloutView(await read(self._kube, ROLLOUTS, name, namespace or self._namespace))
+
+    async def list(self, *, namespace: str = "", everywhere: bool = False) -> tuple[RolloutView, ...]:
+        """Read the rollouts of the namespace, or of all."""
+        where = "" if everywhere else namespace or self._namespace
+        return tuple(RolloutView(o) for o in await read_all(self._kube, ROLLOUTS, where))
+
+    async def watch(self, name: str, *, namespace: str = "") -> AsyncGenerator[RolloutView, None]:
+        """Follow one rollout: as it is now, then after each change, through broken connections."""
+        where = (await self.get(name, namespace=namespace)).namespace
+        async with aclosing(follow(self._kube, ROLLOUTS, name, where)) as states:
+            async for state in states:
+                yield RolloutView(state)
+
+    async def objects(self, name: str, *, namespace: str = "") -> tuple[Object, ...]:
+        """Read a rollout with its ReplicaSets, pods and analysis runs."""
+        rollout = await self.get(name, namespace=namespace)
+        sets = await self._owned(REPLICA_SETS, rollout, {rollout.uid})
+        pods = await self._owned(PODS, rollout, {rs["metadata"]["uid"] for rs in sets})
+        runs = await self._owned(ANALYSIS_RUNS, rollout, {rollout.uid})
+        return ({**rollout.raw, "kind": "Rollout"}, *sets, *pods, *runs)
+
+    async def promote(
+        self, name: str, *, full: bool = False, namespace: str = "", expect_revision: int | None = None
+    ) -> bool:
+        """Go past the pause or the running step; with `full`, to the end at once."""
+        verb = intents.promote_full if full else intents.promote
+        return await self._command(name, namespace, expect_revision, verb)
+
+    async def abort(self, name: str, *, namespace: str = "", expect_revision: int | None = None) -> bool:
+        """Take the update back: all traffic to the stable version."""
+        return await self._command(name, namespace, expect_revision, intents.abort)
+
+    async def retry(self, name: str, *, namespace: str = "", expect_revision: int | None = None) -> bool:
+        """Start an aborted update again."""
+        return await self._command(name, namespace, expect_revision, intents.retry)
+
+    async def pause(self, name: str, *, namespace: str = "", expect_revision: int | None = None) -> bool:
+        """Stop where it is, until promoted."""
+        return await self._command(name, namespace, expect_revision, intents.pause)
+
+    async def restart(
+        self,
+        name: str,
+        *,
+        after: timedelta = timedelta(),
+        namespace: str = "",
+        expect_revision: int | None = None,
+    ) -> bool:
+        """Replace all pods, now or after a while."""
+        at = self._clock() + after
+        return await self._command(name, namespace, expect_revision, lambda seen: intents.restart(seen, at))
+
+    async def set_image(
+        self,
+        name: str,
+        images: Mapping[str, str],
+        *,
+        namespace: str = "",
+        expect_revision: int | None = None,
+    ) -> bool:
+        """Give containers (by name, `*` for all) other images."""
+        template = await self._template(name, namespace)
+        return await self._command(
+            name,
+            namespace,
+            expect_revision,
+            lambda seen: intents.set_image(seen, dict(images), template or seen.spec.get("template") or {}),
+        )
+
+    async def undo(
+        self,
+        name: str,
+        *,
+        to_revision: int = 0,
+        namespace: str = "",
+        expect_revision: int | None = None,
+    ) -> bool:
+        """Make an older revision the wanted one again; 0 means the one before the newest."""
+        rollout = await self.get(name, namespace=namespace)
+        sets = await self._owned(REPLICA_SETS, rollout, {rollout.uid})
+        template = revisions.template_of(revisions.find(rollout, sets, to_revision))
+        return await self._command(
+            name, namespace, expect_revision, lambda seen: intents.undo(seen, template)
+        )
+
+    async def wait_for(
+        self,
+        name: str,
+        *phases: str,
+        namespace: str = "",
+        timeout: Duration = None,
+        on_change: Callable[[RolloutView], None] | None = None,
+    ) -> RolloutView:
+        """Wait until the rollout is in one of the phases (`Healthy` by default) and return it.
+
+        Raises:
+            WaitTimeout: it was not in time.
+            RolloutAborted: the update was aborted meanwhile, and `Degraded` is not waited for.
+            RolloutDegraded: it is Degraded for another reason.
+        """
+        wanted = phases or ("Healthy",)
+
+        def reached(state: RolloutView) -> bool:
+            if state.phase in wanted:
+                return True
+            if state.phase == DEGRADED:
+                raise RolloutAborted(state) if state.aborted else RolloutDegraded(state)
+            return False
+
+        return await until(
+            self.watch(name, namespace=namespace),
+            reached,
+            waited_for=" or ".join(wanted),
+            timeout=timeout,
+            on_change=on_change,
+        )
+
+    async def _command(self, name: str, namespace: str, expect_revision: int | None, decide: Decide) -> bool:
+        def checked(seen: Object) -> Iterable[Patch]:
+            rollout = RolloutView(seen)
+            _check_revision(rollout, expect_revision)
+            return decide(rollout)
+
+        return await command(self._kube, ROLLOUTS, name, namespace or self._namespace, checked)
+
+    async def _owned(self, resource: Resource, rollout: RolloutView, owners: set[str]) -> tuple[Object, ...]:
+        selector = "" if resource is ANALYSIS_RUNS else POD_HASH
+        objects = await read_all(self._kube, resource, rollout.namespace, selector)
+        return tuple(
+            item
+            for item in objects
+            if owners & {o["uid"] for o in item["metadata"].get("ownerReferences") or ()}
+        )
+
+    async def _template(self, name: str, namespace: str) -> Object | None:
+        """The template of the workload that the rollout refers to, if it does."""
+        rollout = await self.get(name, namespace=namespace)
+        target = intents.workload(rollout)
+        if target is None or target[0] != DEPLOYMENTS.kind:
+            return None
+        deployment = await read(self._kube, DEPLOYMENTS, target[1], rollout.namespace)
+        template: Object = deployment["spec"]["template"]
+        return template
+
+
+def _check_revision(rollout: RolloutView, expected: int | None) -> None:
+    if expected is None:
+        return
+    if not is_observed(rollout.raw):
+        raise RevisionChanged(
+            f"rollout {rollout.name} has just been changed and the controller has not seen it yet; "
+            f"look again before acting on revision {expected}"
+        )
+    if rollout.revision != expected:
+        raise RevisionChanged(f"rollout {rollout.name} is at revision {rollout.revision}, not {expected}")
