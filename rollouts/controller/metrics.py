@@ -1,0 +1,194 @@
+"""Prometheus metrics under the names that Argo Rollouts and Argo CD use.
+
+What describes objects is read from the store at each scrape, so that nothing is left behind of objects that
+are gone. Only what is really filled is offered.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import prometheus_client
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric, UntypedMetricFamily
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from rollouts import __version__
+from rollouts.api.meta import Object
+from rollouts.controller.manager import Manager
+from rollouts.controller.reconciler import Key
+from rollouts.kube.resources import ANALYSIS_RUNS, APPLICATIONS, ROLLOUTS, Resource
+from rollouts.kube.store import Store
+
+_BUCKETS = (0.01, 0.15, 0.25, 0.5, 1.0)
+"""Seconds; upstream's, so that dashboards fit."""
+_PREFIX = {ROLLOUTS: "rollout", ANALYSIS_RUNS: "analysis_run", APPLICATIONS: "argocd_app"}
+_OBJECT = ("namespace", "name")
+
+
+class _Timings:
+    """How long the passes over one kind took, and how many failed."""
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(_BUCKETS) + 1)
+        self.seconds = 0.0
+        self.errors = 0
+
+    def add(self, seconds: float, *, failed: bool) -> None:
+        place = next((at for at, limit in enumerate(_BUCKETS) if seconds <= limit), len(_BUCKETS))
+        self.buckets[place] += 1
+        self.seconds += seconds
+        self.errors += failed
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        names = [*(str(limit) for limit in _BUCKETS), "+Inf"]
+        return [(name, float(sum(self.buckets[: at + 1]))) for at, name in enumerate(names)]
+
+
+class Metrics(Collector):
+    """Collects what the controllers do and what the store shows."""
+
+    def __init__(self, store: Store) -> None:
+        self.manager: Manager | None = None
+        """Set once there is one; its queues are shown."""
+        self._store = store
+        self._timings: dict[Resource, _Timings] = {}
+        self._events: Counter[tuple[str, str, str, str]] = Counter()
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        prometheus_client.ProcessCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """All metrics in the text format."""
+        return prometheus_client.generate_latest(self._registry)
+
+    def reconciled(self, resource: Resource, key: Key, seconds: float, error: BaseException | None) -> None:
+        """Count a pass; an observer of the manager. By kind only: one series a name would grow for ever."""
+        del key
+        self._timings.setdefault(resource, _Timings()).add(seconds, failed=error is not None)
+
+    def recorded(self, obj: Object, type: str, reason: str) -> None:
+        """Count an event; an observer of the recorder."""
+        metadata = obj["metadata"]
+        self._events[metadata.get("namespace", ""), metadata["name"], type, reason] += 1
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the names are known at each scrape."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric as of now."""
+        yield _family(
+            "argo_rollouts_controller_info", "Version of the controller.", ("version",), [((__version__,), 1)]
+        )
+        yield from self._of_passes()
+        yield from self._of_rollouts()
+        yield from self._of_runs()
+        yield self._of_applications()
+        events = _family_untyped("rollout_events_total", "Events by object, type and reason.")
+        for (namespace, name, type_, reason), times in sorted(self._events.items()):
+            labels = {"namespace": namespace, "name": name, "type": type_, "reason": reason}
+            events.add_sample("rollout_events_total", labels, times)
+        yield events
+
+    def _of_passes(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for a pass.", labels=("name",))
+        for resource, timings in self._timings.items():
+            prefix = _PREFIX.get(resource, resource.kind.lower())
+            family = HistogramMetricFamily(
+                f"{prefix}_reconcile", f"Seconds of a pass over a {resource.kind}."
+            )
+            family.add_metric((), timings.cumulative(), timings.seconds)
+            yield family
+            errors = _family_untyped(f"{prefix}_reconcile_error", "Passes that failed.")
+            errors.add_sample(f"{prefix}_reconcile_error", {}, timings.errors)
+            yield errors
+            if self.manager is not None:
+                depth.add_metric((resource.plural,), self.manager.depth(resource))
+        yield depth
+
+    def _of_rollouts(self) -> Iterator[Metric]:
+        rollouts = self._store.list(ROLLOUTS)
+        yield _family(
+            "rollout_info",
+            "A rollout, its strategy, router and phase.",
+            (*_OBJECT, "strategy", "traffic_router", "phase"),
+            [((*_names(obj), *_strategy(obj), _phase(obj)), 1) for obj in rollouts],
+        )
+        for what, read in (
+            ("available", lambda obj: _status(obj, "availableReplicas")),
+            ("unavailable", lambda obj: _status(obj, "replicas") - _status(obj, "availableReplicas")),
+            ("desired", lambda obj: (obj.get("spec") or {}).get("replicas", 1)),
+            ("updated", lambda obj: _status(obj, "updatedReplicas")),
+        ):
+            name = f"rollout_info_replicas_{what}"
+            rows = [(_names(obj), read(obj)) for obj in rollouts]
+            yield _family(name, f"Replicas that are {what}.", _OBJECT, rows)
+
+    def _of_runs(self) -> Iterator[Metric]:
+        runs = self._store.list(ANALYSIS_RUNS)
+        rows = [((*_names(obj), _phase(obj)), 1) for obj in runs]
+        yield _family("analysis_run_info", "An analysis run and its phase.", (*_OBJECT, "phase"), rows)
+        yield _family(
+            "analysis_run_metric_phase",
+            "The phase of each metric of a run.",
+            (*_OBJECT, "metric", "dry_run", "phase"),
+            [
+                ((*_names(obj), result["name"], str(bool(result.get("dryRun"))).lower(), result["phase"]), 1)
+                for obj in runs
+                for result in (obj.get("status") or {}).get("metricResults") or ()
+                if result.get("phase")
+            ],
+        )
+
+    def _of_applications(self) -> Metric:
+        labels = (*_OBJECT, "project", "dest_namespace", "sync_status", "health_status")
+        rows = []
+        for obj in self._store.list(APPLICATIONS):
+            spec, status = obj.get("spec") or {}, obj.get("status") or {}
+            rows.append(
+                (
+                    (
+                        *_names(obj),
+                        str(spec.get("project", "")),
+                        str((spec.get("destination") or {}).get("namespace", "")),
+                        str((status.get("sync") or {}).get("status", "Unknown")),
+                        str((status.get("health") or {}).get("status", "Unknown")),
+                    ),
+                    1,
+                )
+            )
+        return _family("argocd_app_info", "An application, its sync status and health.", labels, rows)
+
+
+def _family(
+    name: str, text: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in rows:
+        family.add_metric(values, value)
+    return family
+
+
+def _family_untyped(name: str, text: str) -> UntypedMetricFamily:
+    """For counters whose upstream name the client library would change."""
+    return UntypedMetricFamily(name, text)
+
+
+def _names(obj: Object) -> tuple[str, str]:
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _phase(obj: Object) -> str:
+    return str((obj.get("status") or {}).get("phase", ""))
+
+
+def _status(obj: Object, field: str) -> int:
+    return int((obj.get("status") or {}).get(field, 0))
+
+
+def _strategy(obj: Object) -> tuple[str, str]:
+    """The strategy and the routers, from an object that may be invalid."""
+    strategy = (obj.get("spec") or {}).get("strategy") or {}
+    routing = (strategy.get("canary") or {}).get("trafficRouting") or {}
+    routers = [name for name in routing if name not in ("managedRoutes", "maxTrafficWeight", "plugins")]
+    routers += list(routing.get("plugins") or ())
+    return "".join(name for name in ("canary", "blueGreen") if name in strategy), ",".join(routers)
