@@ -1,4 +1,4 @@
-"""Arguments of an analysis: what `{{args.name}}` stands for. Pure; secrets come in as values or stay hidden."""
+"""Arguments of an analysis: what `{{args.name}}` stands for. Pure; a secret is a value too, or hidden."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

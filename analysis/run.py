@@ -123,15 +123,26 @@ def resolved(run: AnalysisRun, secrets: Mapping[str, str] | None = None) -> tupl
     return tuple(arguments.resolve(metric, values) for metric in run.spec.metrics)
 
 
-def record(run: AnalysisRun, metric: str, measurement: Measurement, *, dry_run: bool) -> AnalysisRun:
-    """The run with one more measurement, or with its measurement under way brought up to date."""
+def record(
+    run: AnalysisRun, metric: str, measurement: Measurement, *, dry_run: bool = False, ended: bool = False
+) -> AnalysisRun:
+    """The run with one more measurement, or with its measurement under way brought up to date.
+
+    Args:
+        run: What has been measured so far.
+        metric: Whose measurement it is.
+        measurement: Judged, or still Running.
+        dry_run: Whether the outcome counts for nothing but itself.
+        ended: Whether it was ended before its time. If it says Successful then, that is not counted as one.
+    """
     known = next((result for result in run.status.metric_results if result.name == metric), None)
     result = known or MetricResult(name=metric, phase="Running", dry_run=dry_run)
     latest = last(result)
     earlier = result.measurements
     if latest is not None and latest.phase not in COMPLETED:
         earlier = earlier[:-1]
-    updated = _count(result, measurement.phase).model_copy(update={"measurements": (*earlier, measurement)})
+    counted = result if ended and measurement.phase == "Successful" else _count(result, measurement.phase)
+    updated = counted.model_copy(update={"measurements": (*earlier, measurement)})
     if known is None:
         results = (*run.status.metric_results, updated)
     else:

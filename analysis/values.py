@@ -11,16 +11,14 @@ MAX_VALUE = 16_384
 
 
 def encode(result: Any) -> str:
-    """Write a result: JSON, with NaN and infinities; text as it is unless it would read as something else."""
-    if isinstance(result, str):
-        return result if _reads_as_text(result) else json.dumps(result)
+    """Write a result as JSON, with NaN and infinities; nothing for no result."""
     if result is None:
         return ""
     return json.dumps(result, separators=(",", ":"), ensure_ascii=False)
 
 
 def decode(value: str) -> Any:
-    """Read what encode has written; the empty text is no value, None."""
+    """Read what encode, or upstream, has written; the empty text is no value, None."""
     if value == "":
         return None
     if _GO_INFINITY.match(value):
@@ -29,10 +27,6 @@ def decode(value: str) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         return value
-
-
-def _reads_as_text(text: str) -> bool:
-    return text != "" and decode(text) == text and isinstance(decode(text), str)
 
 
 def absent(result: Any) -> str:

@@ -1,0 +1,166 @@
+"""One instant query to a Prometheus server. Blocking: call it through asyncio.to_thread."""
+
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from prometheus_api_client.exceptions import PrometheusApiClientException
+from prometheus_api_client.prometheus_connect import PrometheusConnect
+from urllib3.util.retry import Retry
+
+from analysis.providers.answers import hide, without_credentials
+from rollouts.api.errors import Unavailable
+
+MAX_BYTES = 1 << 20
+"""Of an answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server and how to speak to it."""
+
+    address: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    username: str = ""
+    password: str = ""
+    insecure: bool = False
+    """Take any TLS certificate."""
+    timeout: int = 30
+    """Seconds for the whole answer."""
+
+    def credentials(self) -> Iterable[str]:
+        """What must never be shown."""
+        return (*self.headers.values(), self.password)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a query came to."""
+
+    result: float | list[float]
+    """A number for a scalar, a list of numbers for a vector; an empty list is no data."""
+    warnings: tuple[str, ...] = ()
+
+
+class QueryFailed(Unavailable):
+    """The query has no answer; the message says why and holds no credentials."""
+
+
+class _Session(requests.Session):
+    """A session that bounds the whole answer in time and size, and never carries credentials elsewhere."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.verify = not target.insecure
+        self.content = b""
+        self.status = 0
+        self._end = time.monotonic() + target.timeout
+
+    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        answer = super().request(method, url, *args, **{**kwargs, "allow_redirects": False, "stream": True})
+        parts: list[bytes] = []
+        size = 0
+        for part in answer.iter_content(65_536):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BYTES:
+                raise QueryFailed(f"answered with more than {MAX_BYTES} bytes; aggregate in the query")
+            if time.monotonic() > self._end:
+                raise requests.ReadTimeout
+        self.content = b"".join(parts)
+        self.status = answer.status_code
+        answer._content = self.content  # noqa: SLF001  the way to give a streamed response its body
+        return answer
+
+
+def ask(target: Target, query: str) -> Answer:
+    """Run the query.
+
+    Raises:
+        QueryFailed: the server is down, slow, refuses the query, or answers with something else.
+    """
+    where = f"Prometheus at {without_credentials(target.address)}"
+    if not target.address.startswith(("http://", "https://")):
+        raise QueryFailed(
+            f'"{without_credentials(target.address)}" is no address of Prometheus; use http(s)://'
+        )
+    with _Session(target) as session:
+        try:
+            result = _connect(target, session).custom_query(query)
+            return Answer(result=_numbers(result), warnings=_warnings(session.content))
+        except QueryFailed as error:
+            reason = str(error)
+        except PrometheusApiClientException:
+            reason = _refusal(session)
+        except (requests.exceptions.JSONDecodeError, KeyError, TypeError):
+            reason = f'answered with something else than its API: "{_excerpt(session.content)}"'
+        except requests.exceptions.Timeout:
+            reason = f"did not answer within {target.timeout} s"
+        except requests.exceptions.SSLError:
+            reason = "has a TLS certificate that cannot be verified"
+        except requests.exceptions.ConnectionError as error:
+            reason = "refused the connection" if "refused" in str(error) else "cannot be reached"
+        except (requests.exceptions.RequestException, ValueError) as error:
+            reason = f"cannot be asked: {type(error).__name__}"
+    raise QueryFailed(hide(f"{where} {reason}", target.credentials()))
+
+
+def _connect(target: Target, session: requests.Session) -> PrometheusConnect:
+    if target.username:
+        session.auth = (target.username, target.password)
+    return PrometheusConnect(
+        url=target.address.rstrip("/"),
+        headers=dict(target.headers),
+        session=session,
+        timeout=target.timeout,
+        # The engine takes the measurement again by itself and counts it; a retry in here would hide errors.
+        retry=Retry(total=0, redirect=False),
+    )
+
+
+def _numbers(result: Any) -> float | list[float]:
+    """A scalar comes as a bare pair of time and value, a vector as a list of series with such a pair each."""
+    if len(result) == 2 and not isinstance(result[0], dict):
+        return _number(result[1])
+    if any("value" not in series for series in result):
+        raise QueryFailed("answered with a range or with histograms; the query must give one number a series")
+    return [_number(series["value"][1]) for series in result]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise QueryFailed(f'answered with "{text[:40]}", which is no number') from None
+
+
+def _warnings(content: bytes) -> tuple[str, ...]:
+    return tuple(map(str, json.loads(content).get("warnings") or ()))
+
+
+def _refusal(session: _Session) -> str:
+    try:
+        detail = str(json.loads(session.content)["error"])[:300]
+    except (ValueError, KeyError, TypeError):
+        detail = _excerpt(session.content)
+    return f"answered {session.status}: {detail}" if detail else f"answered {session.status}"
+
+
+def _excerpt(content: bytes) -> str:
+    return " ".join(content[:200].decode("utf-8", "replace").split())
+
+
+def single(answer: Answer) -> float | None:
+    """The number of an answer that has one; None for none or NaN.
+
+    Raises:
+        QueryFailed: there are several.
+    """
+    numbers = answer.result if isinstance(answer.result, list) else [answer.result]
+    if len(numbers) > 1:
+        raise QueryFailed(f"the query gave {len(numbers)} series instead of one")
+    return numbers[0] if numbers and not math.isnan(numbers[0]) else None

@@ -1,0 +1,48 @@
+"""The providers by the name that a metric gives them."""
+
+from collections.abc import Mapping
+
+from analysis.providers import Provider
+from analysis.providers.answers import Clock
+from analysis.providers.job import JobProvider
+from analysis.providers.prometheus import PrometheusProvider
+from analysis.providers.traffic import TrafficProvider
+from analysis.providers.web import WebProvider
+from analysis.validation import provider_names
+from rollouts.api.analysis import Metric
+from rollouts.api.errors import InvalidSpec
+from rollouts.kube.client import Client
+
+Providers = Mapping[str, Provider]
+
+
+def registry(client: Client, clock: Clock, plugins: Providers | None = None) -> Providers:
+    """Every provider there is. A plugin is named under `provider.plugin` and cannot replace a built-in."""
+    return {
+        **(plugins or {}),
+        "prometheus": PrometheusProvider(clock),
+        "web": WebProvider(clock),
+        "job": JobProvider(client, clock),
+        "traffic": TrafficProvider(client, clock),
+    }
+
+
+def provider_of(metric: Metric, providers: Providers) -> Provider:
+    """The provider of a metric.
+
+    Raises:
+        InvalidSpec: the metric names none, several, or one that is not there; there is no default.
+    """
+    names = provider_names(metric.provider)
+    if len(names) != 1:
+        what = "no provider specified" if not names else "multiple providers specified"
+        raise InvalidSpec(f".spec.metrics[{metric.name}].provider", what, ", ".join(names))
+    provider = providers.get(names[0])
+    if provider is None:
+        known = ", ".join(sorted(providers))
+        raise InvalidSpec(
+            f".spec.metrics[{metric.name}].provider",
+            f'unknown provider "{names[0]}"; this controller has: {known}',
+            names[0],
+        )
+    return provider

@@ -1,0 +1,127 @@
+"""Envoy's counters of one Service, and what happened between two looks at them. Pure."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_LINE = re.compile(r"^(envoy_cluster_upstream_rq_(?:xx|time_bucket))\{([^}]*)\}\s+(\S+)")
+_LABEL = re.compile(r'([A-Za-z_]+)="((?:\\.|[^"\\])*)"')
+
+Series = Mapping[str, float]
+"""Counts by what they count: `2`, `5` for classes of answers, `le=25` for the buckets of the latency."""
+Counters = Mapping[str, Series]
+"""Series by Envoy cluster, `namespace/service/port`."""
+
+
+def filter_expression(namespace: str, service: str) -> str:
+    """The statistics to ask Envoy for. Its filter sees raw names: upstream_rq_5xx, not rq_xx."""
+    return rf"^cluster\.{re.escape(namespace)}/{re.escape(service)}/\d+\.upstream_rq_(\dxx|time)$"
+
+
+def read(text: str, namespace: str, service: str) -> Counters:
+    """Read the Prometheus text format; what is not about the Service is passed over."""
+    counters: dict[str, dict[str, float]] = {}
+    for line in text.splitlines():
+        found = _LINE.match(line)
+        if found is None:
+            continue
+        labels = dict(_LABEL.findall(found[2]))
+        cluster = labels.get("envoy_cluster_name", "")
+        if not cluster.startswith(f"{namespace}/{service}/"):
+            continue
+        name = (
+            labels.get("envoy_response_code_class") if found[1].endswith("_xx") else f"le={labels.get('le')}"
+        )
+        try:
+            counters.setdefault(cluster, {})[str(name)] = float(found[3])
+        except ValueError:
+            continue
+    return counters
+
+
+def between(before: Counters, after: Counters) -> Series:
+    """What was counted from one look to the other, over all ports.
+
+    Envoy forgets the counters of a cluster when the cluster is changed, and all of them when it is restarted.
+    If any series of a cluster has gone back, the whole cluster has started anew, and all that it shows now
+    counts: taking series one by one would hide errors behind a counter that has meanwhile overtaken its past.
+    """
+    total: dict[str, float] = {}
+    for cluster, series in after.items():
+        earlier = before.get(cluster, {})
+        if any(series.get(name, 0.0) < count for name, count in earlier.items()):
+            earlier = {}
+        for name, count in series.items():
+            total[name] = total.get(name, 0.0) + count - earlier.get(name, 0.0)
+    return total
+
+
+def requests(series: Series) -> int:
+    """How many requests were answered."""
+    return round(sum(count for name, count in series.items() if not name.startswith("le=")))
+
+
+def success_rate(series: Series) -> float | None:
+    """The share of answers other than 5xx, or None without any."""
+    total = requests(series)
+    return None if total <= 0 else 1.0 - series.get("5", 0.0) / total
+
+
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    bound: float
+    count: float
+
+
+def quantile(series: Series, q: float) -> float | None:
+    """A latency quantile in ms, or None without requests.
+
+    As Prometheus' histogram_quantile: linear within a bucket; beyond the last bound, the last bound.
+    """
+    buckets = sorted(
+        (
+            _Bucket(float(name.removeprefix("le=")), count)
+            for name, count in series.items()
+            if name.startswith("le=")
+        ),
+        key=lambda bucket: bucket.bound,
+    )
+    if not buckets or buckets[-1].count <= 0:
+        return None
+    rank = q * buckets[-1].count
+    low = _Bucket(0.0, 0.0)
+    for bucket in buckets:
+        if bucket.count >= rank and bucket.count > low.count:
+            if math.isinf(bucket.bound):
+                return low.bound
+            return low.bound + (bucket.bound - low.bound) * (rank - low.count) / (bucket.count - low.count)
+        low = bucket
+    return low.bound
+
+
+def timed(series: Series) -> int:
+    """How many requests the latency is known of."""
+    return round(max((count for name, count in series.items() if name.startswith("le=")), default=0.0))
+
+
+def pack(counters: Counters, *, latency: bool) -> str:
+    """Write what one metric needs: into a measurement, where it outlives the controller."""
+    kept = {
+        cluster: {name: count for name, count in series.items() if name.startswith("le=") == latency}
+        for cluster, series in counters.items()
+    }
+    return json.dumps(kept, separators=(",", ":"))
+
+
+def unpack(text: str) -> Counters | None:
+    """Read what pack has written; None if it is something else."""
+    try:
+        counters: Counters = json.loads(text)
+        return {
+            cluster: {name: float(count) for name, count in series.items()}
+            for cluster, series in counters.items()
+        }
+    except (ValueError, AttributeError, TypeError):
+        return None

@@ -1,0 +1,207 @@
+"""The AnalysisRun controller: look, plan, measure, write once, tell, come back."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from analysis import arguments
+from analysis import run as runs
+from analysis.judgement import COMPLETED, judge
+from analysis.providers.registry import Providers, provider_of
+from analysis.templates import INSTANCE_LABEL
+from rollouts.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, Metric
+from rollouts.api.errors import InvalidSpec, RolloutsError
+from rollouts.api.meta import Object, dump
+from rollouts.api.validation import parse
+from rollouts.controller.reconciler import Clock, Key, KeysOf, controller_keys
+from rollouts.controller.status import write_status
+from rollouts.kube.client import Client
+from rollouts.kube.errors import NotFound
+from rollouts.kube.events import Recorder
+from rollouts.kube.resources import ANALYSIS_RUNS, JOBS, SECRETS, Resource
+from rollouts.kube.store import Store
+
+MEASUREMENT_LIMIT = timedelta(minutes=6)
+"""After which a measurement is given up, above what any provider allows itself."""
+AT_ONCE = 64
+"""Measurements under way over all runs; a provider that hangs holds up others only beyond that."""
+
+
+class AnalysisRunReconciler:
+    """Carries AnalysisRuns out."""
+
+    resource: Resource = ANALYSIS_RUNS
+
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        recorder: Recorder,
+        clock: Clock,
+        *,
+        providers: Providers,
+        instance_id: str = "",
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+        self._providers = providers
+        self._instance_id = instance_id
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    def watches(self) -> Mapping[Resource, KeysOf]:
+        """A Job that ends is looked at without waiting for the timer."""
+        return {JOBS: controller_keys("AnalysisRun")}
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        seen = self._store.get(ANALYSIS_RUNS, key.name, key.namespace)
+        if seen is None or seen["metadata"].get("deletionTimestamp") or not self._is_ours(seen):
+            return None
+        now = self._clock()
+        if (seen.get("status") or {}).get("phase") in COMPLETED:
+            return await self._expire(seen, now)
+        try:
+            run = parse(AnalysisRun, seen)
+        except InvalidSpec as error:
+            await self._refuse(seen, error, now)
+            return None
+        plan = runs.plan(run, now)
+        events = plan.events
+        if plan.tasks:
+            run = run.model_copy(update={"status": plan.status})
+            run = await self._carry_out(run, plan.tasks)
+            plan = runs.plan(run, self._clock())
+            events += plan.events
+        await write_status(self._client, ANALYSIS_RUNS, seen, dump(plan.status))
+        for event in events:
+            self._recorder.record(seen, event.reason, event.message, event.type)
+        return timedelta() if plan.tasks else plan.requeue_after
+
+    def _is_ours(self, seen: Object) -> bool:
+        return str((seen["metadata"].get("labels") or {}).get(INSTANCE_LABEL, "")) == self._instance_id
+
+    async def _refuse(self, seen: Object, error: InvalidSpec, now: datetime) -> None:
+        """A run that cannot even be read ends in Error; the rollout that waits for it learns why."""
+        message = f"Analysis spec invalid: {error}"
+        status = AnalysisRunStatus(phase="Error", message=message, started_at=now, completed_at=now)
+        await write_status(self._client, ANALYSIS_RUNS, seen, dump(status))
+        self._recorder.record(seen, "AnalysisRunError", message, "Warning")
+
+    async def _carry_out(self, run: AnalysisRun, tasks: tuple[runs.Task, ...]) -> AnalysisRun:
+        """Do what is due, all at the same time, and note what came of it in the order of the metrics."""
+        dry = runs.dry_metrics(run)
+        try:
+            secrets = await self._secrets(run)
+            metrics = {metric.name: metric for metric in runs.resolved(run, secrets)}
+        except (InvalidSpec, RolloutsError) as error:
+            now = self._clock()
+            failed = Measurement(
+                phase="Error",
+                message=f"Unable to resolve metric arguments: {error}",
+                started_at=now,
+                finished_at=now,
+            )
+            for task in tasks:
+                run = runs.record(run, task.metric, failed, dry_run=task.metric in dry)
+            return run
+        async with asyncio.TaskGroup() as group:
+            pending = [
+                group.create_task(self._measure(run, metrics[task.metric], task, tuple(secrets.values())))
+                for task in tasks
+            ]
+        for task, done in zip(tasks, pending, strict=True):
+            run = runs.record(
+                run,
+                task.metric,
+                done.result(),
+                dry_run=task.metric in dry,
+                ended=task.do == "terminate",
+            )
+        return run
+
+    async def _measure(
+        self, run: AnalysisRun, metric: Metric, task: runs.Task, secrets: tuple[str, ...]
+    ) -> Measurement:
+        started = (task.previous.started_at if task.previous else None) or self._clock()
+        try:
+            async with self._room, asyncio.timeout(MEASUREMENT_LIMIT.total_seconds()):
+                provider = provider_of(metric, self._providers)
+                if task.do == "terminate" and task.previous is not None:
+                    taken = await provider.terminate(run, metric, task.previous)
+                else:
+                    taken = await provider.measure(run, metric, task.previous)
+        except TimeoutError:
+            taken = _failed(started, f"no measurement within {MEASUREMENT_LIMIT}")
+        except RolloutsError as error:
+            taken = _failed(started, str(error))
+        judged = judge(metric, taken, self._clock())
+        return judged.model_copy(
+            update={
+                "started_at": judged.started_at or started,
+                "message": arguments.redact(judged.message, secrets),
+                "value": arguments.redact(judged.value, secrets),
+                "metadata": {name: arguments.redact(text, secrets) for name, text in judged.metadata.items()},
+            }
+        )
+
+    async def _secrets(self, run: AnalysisRun) -> dict[str, str]:
+        """The values of the arguments that come from Secrets, read anew for each measurement."""
+        values: dict[str, str] = {}
+        for place, argument in enumerate(run.spec.args):
+            ref = argument.value_from.secret_key_ref if argument.value_from else None
+            if ref is None:
+                continue
+            field = f".spec.args[{place}].valueFrom.secretKeyRef"
+            try:
+                secret = await self._client.get(SECRETS, ref.name, run.metadata.namespace)
+            except NotFound:
+                raise InvalidSpec(
+                    f"{field}.name", f'Secret "{ref.name}" not found; create it', ref.name
+                ) from None
+            encoded = (secret.get("data") or {}).get(ref.key)
+            if encoded is None:
+                raise InvalidSpec(
+                    f"{field}.key", f'Secret "{ref.name}" has no key "{ref.key}"; add it', ref.key
+                )
+            try:
+                values[argument.name] = base64.b64decode(encoded, validate=True).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                raise InvalidSpec(
+                    f"{field}.key", f'key "{ref.key}" of Secret "{ref.name}" is not text', ref.key
+                ) from None
+        return values
+
+    async def _expire(self, seen: Object, now: datetime) -> timedelta | None:
+        """Delete a finished run once its time is over; until then nothing about it changes any more."""
+        run = parse(AnalysisRun, seen)
+        seconds = time_to_live(run)
+        if seconds is None or run.status.completed_at is None:
+            return None
+        left = run.status.completed_at + timedelta(seconds=seconds) - now
+        if left > timedelta():
+            return left
+        try:
+            metadata = run.metadata
+            await self._client.delete(ANALYSIS_RUNS, metadata.name, metadata.namespace, uid=metadata.uid)
+        except NotFound:
+            pass  # It is gone already, which is what was wanted.
+        return None
+
+
+def time_to_live(run: AnalysisRun) -> int | None:
+    """Seconds that a finished run stays, or None for as long as its owner wants it."""
+    strategy = run.spec.ttl_strategy
+    if strategy is None:
+        return None
+    special = {
+        "Successful": strategy.seconds_after_success,
+        "Failed": strategy.seconds_after_failure,
+    }.get(run.status.phase)
+    return special if special is not None else strategy.seconds_after_completion
+
+
+def _failed(started: datetime, message: str) -> Measurement:
+    return Measurement(phase="Error", message=message, started_at=started)
