@@ -1,0 +1,67 @@
+"""Puts the controllers together, the same for a real cluster and for virtual time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from analysis.providers.registry import registry
+from rollouts import plugins
+from rollouts.api.meta import Object
+from rollouts.controller.analysisrun import AnalysisRunReconciler
+from rollouts.controller.manager import Manager, Observer
+from rollouts.controller.ownwrites import Tracking
+from rollouts.controller.reconciler import Clock, Reconciler
+from rollouts.controller.rollout import RolloutReconciler
+from rollouts.controller.services import ServiceReconciler
+from rollouts.kube.client import Client
+from rollouts.kube.events import Recorder
+from rollouts.kube.store import Store, Writer
+
+Extra = Callable[[Client, Store, Recorder, Clock], Sequence[Reconciler]]
+"""Makes more reconcilers over the same parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The controllers, ready to run."""
+
+    store: Writer
+    recorder: Recorder
+    manager: Manager
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.recorder.run(), name="events")
+            group.create_task(self.manager.run(), name="manager")
+
+
+def compose(
+    client: Client,
+    clock: Clock,
+    *,
+    namespace: str = "",
+    instance_id: str = "",
+    store: Writer | None = None,
+    extra: Extra | None = None,
+    on_pass: Observer | None = None,
+    on_event: Callable[[Object, str, str], None] | None = None,
+) -> Parts:
+    """Make the reconcilers of rollouts, analysis runs and services, and what `extra` adds.
+
+    Raises:
+        PluginError: an installed plugin cannot be used.
+    """
+    store = store if store is not None else Writer()
+    tracked = Client(Tracking(client.transport))
+    recorder = Recorder(client, clock, on_record=on_event)
+    installed = plugins.install()
+    providers = registry(tracked, clock, installed.providers(tracked, clock))
+    reconcilers: list[Reconciler] = [
+        RolloutReconciler(tracked, store, recorder, clock, instance_id=instance_id),
+        AnalysisRunReconciler(tracked, store, recorder, clock, providers=providers, instance_id=instance_id),
+        ServiceReconciler(tracked, store, instance_id=instance_id),
+        *(extra(tracked, store, recorder, clock) if extra is not None else ()),
+    ]
+    manager = Manager(client, store, reconcilers, namespace=namespace, observer=on_pass)
+    return Parts(store=store, recorder=recorder, manager=manager)
