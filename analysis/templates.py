@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis import arguments
-from analysis.validation import matching, problems
+from analysis.validation import matching, run_problems
 from rollouts.api.analysis import (
     AnalysisRunSpec,
     AnalysisTemplate,
@@ -179,7 +179,7 @@ def require_valid(spec: AnalysisRunSpec, *, endless: bool = True) -> None:
             if arguments.needs_secret(getattr(metric, field), spec.args)
         }
         resolved.append(arguments.resolve(metric.model_copy(update=open_conditions), values))
-    for problem in problems(resolved, endless=endless):
+    for problem in run_problems(spec.model_copy(update={"metrics": tuple(resolved)}), endless=endless):
         raise problem
     names = [metric.name for metric in resolved]
     matching([rule.metric_name for rule in spec.dry_run], names, "dryRun")

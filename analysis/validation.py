@@ -1,13 +1,20 @@
-"""What must hold of metrics before anything is measured: at admission, in lint, at the start. Pure."""
+"""What must hold of metrics before anything is measured: at admission, in lint, at the start. Pure.
+
+The shape of metrics and the rules on their numbers are `rollouts.api.analysis_rules`; this adds what needs
+the condition language and the providers.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from analysis import jsonpath
 from analysis.conditions import ConditionError, check
 from analysis.expressions import patterns
-from rollouts.api.analysis import Metric
+from rollouts.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisTemplate, Metric
+from rollouts.api.analysis_rules import analysis_problems
 from rollouts.api.duration import parse_duration
 from rollouts.api.errors import InvalidSpec
+from rollouts.api.meta import dump
 from rollouts.api.providers import MetricProvider
 
 CONSECUTIVE_ERROR_LIMIT = 4
@@ -20,12 +27,7 @@ def whole(value: int | str | None, default: int) -> int:
     Raises:
         ValueError: the text is no whole number.
     """
-    if value is None or value == "":
-        return default
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError(f'"{value}" is not a whole number') from None
+    return default if value is None or value == "" else int(value)
 
 
 def effective_count(metric: Metric) -> int | None:
@@ -41,35 +43,39 @@ def interval(metric: Metric) -> timedelta | None:
     return parse_duration(metric.interval) if metric.interval else None
 
 
-def problems(
-    metrics: Sequence[Metric], *, field: str = ".spec.metrics", endless: bool = True
-) -> tuple[InvalidSpec, ...]:
-    """Everything that is wrong with these metrics.
+def template_problems(template: AnalysisTemplate) -> tuple[InvalidSpec, ...]:
+    """Everything that is wrong with a template; what still waits for an argument is left for later."""
+    return (*analysis_problems(template), *_metric_problems(template.spec.metrics))
+
+
+def run_problems(spec: AnalysisRunSpec, *, endless: bool = True) -> tuple[InvalidSpec, ...]:
+    """Everything that is wrong with a run.
 
     Args:
-        metrics: With or without their arguments in place; what still holds an argument is left for later.
-        field: Where they stand, for the errors.
+        spec: With or without the arguments in place; what still waits for one is left for later.
         endless: Whether a metric may go on for ever, as in a background analysis.
     """
-    found: list[InvalidSpec] = []
-    if not metrics:
-        found.append(InvalidSpec(field, "no metrics specified"))
-    seen: set[str] = set()
+    return (
+        *analysis_problems(AnalysisRun(spec=spec)),
+        *_metric_problems(spec.metrics),
+        *(() if endless else _endless_problems(spec.metrics)),
+    )
+
+
+def _metric_problems(metrics: Sequence[Metric]) -> Iterator[InvalidSpec]:
     for place, metric in enumerate(metrics):
-        here = f"{field}[{place}]"
-        if metric.name in seen:
-            found.append(
-                InvalidSpec(f"{here}.name", f"two metrics have the same name '{metric.name}'", metric.name)
-            )
-        seen.add(metric.name)
-        found += _metric_problems(metric, here, endless=endless)
-    return tuple(found)
+        here = f".spec.metrics[{place}]"
+        yield from _condition_problems(metric, here)
+        web = metric.provider.web
+        if web is None or _open(web.json_path):
+            continue
+        try:
+            jsonpath.parse(web.json_path)
+        except InvalidSpec as error:
+            yield InvalidSpec(f"{here}.provider.web.jsonPath", error.message, web.json_path)
 
 
-def _metric_problems(metric: Metric, here: str, *, endless: bool) -> Iterator[InvalidSpec]:
-    yield from _duration_problems(metric, here)
-    yield from _limit_problems(metric, here, endless=endless)
-    yield from _provider_problems(metric.provider, here)
+def _condition_problems(metric: Metric, here: str) -> Iterator[InvalidSpec]:
     for name, condition in (
         ("successCondition", metric.success_condition),
         ("failureCondition", metric.failure_condition),
@@ -82,83 +88,23 @@ def _metric_problems(metric: Metric, here: str, *, endless: bool) -> Iterator[In
             yield InvalidSpec(f"{here}.{name}", f'condition "{condition}": {error}', condition)
 
 
+def _endless_problems(metrics: Sequence[Metric]) -> Iterator[InvalidSpec]:
+    for place, metric in enumerate(metrics):
+        if effective_count(metric) is None:
+            yield InvalidSpec(
+                f".spec.metrics[{place}].count",
+                f'metric "{metric.name}" never ends: set count, or use it in a background analysis',
+            )
+
+
 def _open(text: str) -> bool:
     """Whether an argument still stands in the text, so that it cannot be judged yet."""
     return "{{" in text
 
 
-def _duration_problems(metric: Metric, here: str) -> Iterator[InvalidSpec]:
-    for name, label, text in (
-        ("interval", "interval", metric.interval),
-        ("initialDelay", "startDelay", metric.initial_delay),
-    ):
-        if not text or _open(text):
-            continue
-        try:
-            length = parse_duration(text)
-        except ValueError as error:
-            yield InvalidSpec(f"{here}.{name}", f"invalid {label} string: {error}", text)
-            continue
-        if length < timedelta() or (name == "interval" and not length):
-            yield InvalidSpec(f"{here}.{name}", f'invalid {label} string: "{text}" must be above zero', text)
-
-
-def _limit_problems(metric: Metric, here: str, *, endless: bool) -> Iterator[InvalidSpec]:
-    given = {
-        "count": metric.count,
-        "failureLimit": metric.failure_limit,
-        "inconclusiveLimit": metric.inconclusive_limit,
-        "consecutiveErrorLimit": metric.consecutive_error_limit,
-        "consecutiveSuccessLimit": metric.consecutive_success_limit,
-    }
-    numbers: dict[str, int] = {}
-    for name, value in given.items():
-        if isinstance(value, str) and _open(value):
-            return  # The rest can be judged once the arguments are in place.
-        try:
-            numbers[name] = whole(value, 0)
-        except ValueError as error:
-            yield InvalidSpec(f"{here}.{name}", f"{error}; write a whole number", value)
-            return
-    yield from _range_problems(numbers, here)
-    count = numbers["count"]
-    if count > 1 and not metric.interval:
-        yield InvalidSpec(f"{here}.interval", "interval must be specified when count > 1")
-    if not endless and effective_count(metric) is None:
-        yield InvalidSpec(
-            f"{here}.count",
-            f'metric "{metric.name}" never ends: set count, or use it in a background analysis',
-        )
-
-
-def _range_problems(numbers: dict[str, int], here: str) -> Iterator[InvalidSpec]:
-    successes = numbers["consecutiveSuccessLimit"]
-    for name, number in numbers.items():
-        if number < 0 and not (name == "failureLimit" and number == -1 and successes > 0):
-            more = "; -1 needs consecutiveSuccessLimit" if name == "failureLimit" else ""
-            yield InvalidSpec(f"{here}.{name}", f"{name} must be >= 0{more}", number)
-    count, failures = numbers["count"], numbers["failureLimit"]
-    if count <= 0:
-        return
-    if count < failures + successes:
-        limit = "failureLimit + consecutiveSuccessLimit" if successes else "failureLimit"
-        yield InvalidSpec(f"{here}.count", f"count must be >= {limit}", count)
-    if count < numbers["inconclusiveLimit"]:
-        yield InvalidSpec(f"{here}.count", "count must be >= inconclusiveLimit", count)
-
-
 def provider_names(provider: MetricProvider) -> tuple[str, ...]:
     """The names of the providers that are set; a plugin stands by its own name."""
-    names = [name for name in ("prometheus", "web", "job", "traffic") if getattr(provider, name) is not None]
-    return (*names, *provider.plugin)
-
-
-def _provider_problems(provider: MetricProvider, here: str) -> Iterator[InvalidSpec]:
-    names = provider_names(provider)
-    if not names:
-        yield InvalidSpec(f"{here}.provider", "no provider specified")
-    if len(names) > 1:
-        yield InvalidSpec(f"{here}.provider", "multiple providers specified", ", ".join(names))
+    return (*(name for name in dump(provider) if name != "plugin"), *provider.plugin)
 
 
 def matching(rules: Sequence[str], names: Sequence[str], label: str) -> dict[str, int]:
@@ -170,12 +116,11 @@ def matching(rules: Sequence[str], names: Sequence[str], label: str) -> dict[str
     matched: dict[str, int] = {}
     for place, rule in enumerate(rules):
         field = f".spec.{label}[{place}].metricName"
-        # A lone `*` means every metric: upstream's field says so, though its code refuses it.
         try:
-            expression = patterns.compile(".*" if rule == "*" else rule)
+            expression = patterns.compile(rule)
+            hits = [name for name in names if expression.search(name)]
         except patterns.PatternError as error:
             raise InvalidSpec(field, f'"{rule}" is not a regular expression: {error}', rule) from None
-        hits = [name for name in names if expression.search(name)]
         if not hits:
             raise InvalidSpec(
                 field,
