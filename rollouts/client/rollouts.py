@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from rollouts.api.meta import Object
 from rollouts.client import intents, revisions
 from rollouts.client.errors import RevisionChanged, RolloutAborted, RolloutDegraded
+from rollouts.client.family import follow_family
 from rollouts.client.follow import follow
 from rollouts.client.intents import Patch
 from rollouts.client.phase import DEGRADED, is_observed
@@ -47,13 +48,22 @@ class Rollouts:
             async for state in states:
                 yield RolloutView(state)
 
-    async def objects(self, name: str, *, namespace: str = "") -> tuple[Object, ...]:
+    async def family(self, name: str, *, namespace: str = "") -> tuple[Object, ...]:
         """Read a rollout with its ReplicaSets, pods and analysis runs."""
         rollout = await self.get(name, namespace=namespace)
         sets = await self._owned(REPLICA_SETS, rollout, {rollout.uid})
         pods = await self._owned(PODS, rollout, {rs["metadata"]["uid"] for rs in sets})
         runs = await self._owned(ANALYSIS_RUNS, rollout, {rollout.uid})
-        return ({**rollout.raw, "kind": "Rollout"}, *sets, *pods, *runs)
+        return (rollout.raw, *sets, *pods, *runs)
+
+    async def watch_family(
+        self, name: str, *, namespace: str = "", every: float = 1.0
+    ) -> AsyncGenerator[tuple[Object, ...], None]:
+        """Follow a rollout with all that belongs to it: after changes, and at least `every` seconds."""
+        where = (await self.get(name, namespace=namespace)).namespace
+        async with aclosing(follow_family(self._kube, name, where, every)) as states:
+            async for state in states:
+                yield state
 
     async def promote(
         self, name: str, *, full: bool = False, namespace: str = "", expect_revision: int | None = None
