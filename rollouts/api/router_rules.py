@@ -7,7 +7,7 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.gateway_plugin import NAME as GATEWAY_PLUGIN
 from rollouts.api.gateway_plugin import gateway_problems
 from rollouts.api.paths import wrong
-from rollouts.api.traffic import RolloutTrafficRouting, StringMatch
+from rollouts.api.traffic import NginxTrafficRouting, RolloutTrafficRouting, StringMatch
 
 _PATH = ".spec.strategy.canary"
 _ROUTING = f"{_PATH}.trafficRouting"
@@ -123,9 +123,25 @@ def _either_problems(routing: RolloutTrafficRouting) -> Iterator[InvalidSpec]:
             seen = "both" if single else "neither"
             message = f"must have one of {one} and {many}, got {seen}"
             yield InvalidSpec(f"{_ROUTING}.{router}", message, seen)
-    for index, name in enumerate(nginx.stable_ingresses if nginx else ()):
-        if not name or name in (nginx.stable_ingresses if nginx else ())[:index]:
+    if nginx is not None:
+        yield from _nginx_problems(nginx, routing.max_traffic_weight)
+
+
+def _nginx_problems(nginx: NginxTrafficRouting, total: int | None) -> Iterator[InvalidSpec]:
+    for index, name in enumerate(nginx.stable_ingresses):
+        if not name or name in nginx.stable_ingresses[:index]:
             yield wrong(f"{_ROUTING}.nginx.stableIngresses[{index}]", "must be named, and only once", name)
+    if total is not None and total < 100:
+        # ingress-nginx passes over a canary-weight-total of less than 100, and the shares would be wrong.
+        yield wrong(f"{_ROUTING}.maxTrafficWeight", "must be at least 100 with nginx", total)
+    for field, annotations in (
+        ("additionalIngressAnnotations", nginx.additional_ingress_annotations),
+        ("canaryIngressAnnotations", nginx.canary_ingress_annotations),
+    ):
+        for key, value in annotations.items():
+            if key.rpartition("/")[2] in ("canary", "canary-weight", "canary-weight-total"):
+                path = f'{_ROUTING}.nginx.{field}["{key}"]'
+                yield wrong(path, "is written by the engine; remove it", value)
 
 
 def _plugin_problems(routing: RolloutTrafficRouting) -> Iterator[InvalidSpec]:

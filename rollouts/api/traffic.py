@@ -31,7 +31,7 @@ class NginxTrafficRouting(Spec):
     additional_ingress_annotations: dict[str, str] = {}
     """Annotations of the canary Ingress; the prefix is added where it is missing."""
     canary_ingress_annotations: dict[str, str] = {}
-    """Annotations of the canary Ingress as they are; they win over the engine's own."""
+    """Annotations of the canary Ingress as they are; they win over additionalIngressAnnotations."""
 
 
 class StickinessConfig(Spec):

@@ -4,22 +4,17 @@ A router never talks to the cluster: it is shown objects and answers with object
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from rollouts.api.gateway_plugin import NAME as GATEWAY_PLUGIN
 from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
 from rollouts.api.weights import Weights
+from rollouts.routers.gateway import GatewayAPI
+from rollouts.routers.nginx import Nginx
+from rollouts.routers.ref import Ref
 
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """An object by its kind and name, in the rollout's namespace unless it says otherwise."""
-
-    group: str
-    kind: str
-    name: str
-    namespace: str = ""
+__all__ = ["ROUTERS", "Ref", "Router", "configured"]
 
 
 class Router(Protocol):
@@ -42,3 +37,20 @@ class Router(Protocol):
             InvalidSpec: an object is missing or does not fit the rollout; names object, field, value, remedy.
         """
         ...
+
+
+ROUTERS: Mapping[str, Router] = {
+    "nginx": Nginx(),
+    GATEWAY_PLUGIN: GatewayAPI(),
+}
+"""By the name of the field, or of the plugin, that asks for each; in the order in which they are applied."""
+
+
+def configured(rollout: Rollout) -> tuple[Router, ...]:
+    """The routers that a rollout asks for, in the order in which they are applied; none without routing."""
+    canary = rollout.spec.strategy.canary
+    routing = canary.traffic_routing if canary else None
+    if routing is None:
+        return ()
+    asked = {*routing.plugins, *(("nginx",) if routing.nginx else ())}
+    return tuple(router for name, router in ROUTERS.items() if name in asked)
