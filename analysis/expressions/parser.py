@@ -103,7 +103,9 @@ def _unquote(token: Token) -> str:
         if code[0] in "xuU" and len(code) > 1:
             number = int(code[1:], 16)
             if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
-                raise ConditionError(f'"\\{code}" is no character', position=_offset(token) + match.start())
+                raise ConditionError(
+                    f'"\\{code}" is no character', position=_offset(token) + 1 + match.start()
+                )
             return chr(number)
         if len(code) == 3:
             return chr(int(code, 8) & 0xFF)
@@ -111,7 +113,7 @@ def _unquote(token: Token) -> str:
             return _ESCAPES[code]
         if code in "\\'\"`":
             return code
-        raise ConditionError(f'unknown escape "\\{code}"', position=_offset(token) + match.start())
+        raise ConditionError(f'unknown escape "\\{code}"', position=_offset(token) + 1 + match.start())
 
     return _ESCAPE.sub(decode, raw[1:-1])
 
