@@ -150,13 +150,13 @@ def _shrink(old: Sequence[Object], total: int, at_least: int, new: Object) -> di
     budget = max(0, total - at_least - max(0, _replicas(new) - _count(new, "availableReplicas")))
     left = {rs["metadata"]["name"]: _replicas(rs) for rs in old}
     available = {rs["metadata"]["name"]: min(_replicas(rs), _count(rs, "availableReplicas")) for rs in old}
-    for name in left:
-        cut = min(left[name] - available[name], budget)
+    for name, running in available.items():
+        cut = min(left[name] - running, budget)
         left[name] -= cut
         budget -= cut
     spare = min(budget, _total([new, *old], "availableReplicas") - at_least)
-    for name in left:
-        cut = min(available[name], max(0, spare))
+    for name, running in available.items():
+        cut = min(running, max(0, spare))
         left[name] -= cut
         spare -= cut
     return {rs["metadata"]["name"]: n for rs in old if (n := left[rs["metadata"]["name"]]) != _replicas(rs)}
@@ -205,14 +205,8 @@ def _status(
 def _available(deployment: Object, available: int, wanted: int, now: datetime) -> Object:
     _, unavailable = _limits(deployment["spec"], wanted)
     if available >= wanted - unavailable:
-        return _condition(
-            deployment,
-            "Available",
-            "True",
-            "MinimumReplicasAvailable",
-            "Deployment has minimum availability.",
-            now,
-        )
+        why = ("MinimumReplicasAvailable", "Deployment has minimum availability.")
+        return _condition(deployment, "Available", "True", why, now)
     why = ("MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     return _condition(deployment, "Available", "False", why, now)
 
