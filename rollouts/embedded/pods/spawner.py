@@ -1,4 +1,4 @@
-"""Starting processes that live no longer than this one, and never more than their output's last part in memory."""
+"""Starting processes that live no longer than this one; of their output only the last part is kept."""
 
 import asyncio
 import json

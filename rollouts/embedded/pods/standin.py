@@ -1,8 +1,9 @@
 """The web server that stands in for images which the embedded cluster does not have.
 
-Answers on each container port with `{"app", "version", "pod"}` and the header `x-version`. From its environment:
-ERROR_RATE (0..1) is the share of 500s: with 0.1 exactly every tenth request fails; LATENCY_MS delays each answer;
-START_DELAY is how many seconds it takes to begin. `/healthz` is always well and always quick.
+Answers on each container port with `{"app", "version", "pod"}` and the header `x-version`. From its
+environment: ERROR_RATE (0..1) is the share of 500s: with 0.1 exactly every tenth request fails; LATENCY_MS
+delays each answer; START_DELAY is how many seconds it takes to begin. `/healthz` is always well and always
+quick.
 
 Standard library only: it is forked in large numbers and must be small.
 """

@@ -1,8 +1,8 @@
 """The parent of every process of the embedded cluster: small, single-threaded, and ready to fork.
 
-The engine's own process has threads (gRPC) and may not fork. This one reads commands, one JSON object a line, from a
-socket; `spawn` comes with a file descriptor for the output. It reports starts and exits on a pipe. When the socket
-closes, whatever the reason, it ends everything that it started.
+The engine's own process has threads (gRPC) and may not fork. This one reads commands, one JSON object a
+line, from a socket; `spawn` comes with a file descriptor for the output. It reports starts and exits on a
+pipe. When the socket closes, whatever the reason, it ends everything that it started.
 """
 
 import ctypes
@@ -100,16 +100,10 @@ class Zygote:
             for descriptor in (*self._inherited, *self._descriptors, output):
                 os.close(descriptor)
             if command["argv"]:
-                os.chdir(command["cwd"])
-                os.execvpe(command["argv"][0], command["argv"], command["env"])  # noqa: S606 - no shell is wanted
-            os.environ.clear()
-            os.environ.update(command["env"])
-            code = standin.main(command["standin"], command["env"], self._life)
-        except OSError as error:
-            sys.stderr.write(f"{error}\n")
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
+                os.chdir(command["cwd"]) os.execvpe(command["argv"][0], command["argv"], command["env"])  #
+                noqa: S606 - no shell is wanted os.environ.clear() os.environ.update(command["env"]) code =
+                standin.main(command["standin"], command["env"], self._life) except OSError as error:
+                sys.stderr.write(f"{error}\n") finally: sys.stderr.flush() os._exit(code)
 
     def _reap(self) -> None:
         for number, pid in [*self._pids.items()]:

@@ -1,8 +1,8 @@
 """HTTPRoute objects of the Gateway API. Pure.
 
 A filter or a match that is not supported makes the route's Accepted condition False (UnsupportedValue), and
-the route gets no traffic: nothing is left out in silence. The share of a backend that does not exist is answered
-with 503 (the specification asks for 500 there), and with 500 if no backend of the rule exists.
+the route gets no traffic: nothing is left out in silence. The share of a backend that does not exist is
+answered with 503 (the specification asks for 500 there), and with 500 if no backend of the rule exists.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

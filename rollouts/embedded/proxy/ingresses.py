@@ -1,9 +1,9 @@
 """Ingress objects, with the canary annotations of ingress-nginx. Pure.
 
-A request to a location that has a canary is decided in this order (`balancer.lua` of ingress-nginx): the header,
-then the cookie, then the weight. With a header value or pattern configured, a header that does not match falls
-through; without, `always` and `never` decide and anything else falls through. A canary without endpoints does not
-exist. Session affinity, which nginx asks before all this, is not supported.
+A request to a location that has a canary is decided in this order (`balancer.lua` of ingress-nginx): the
+header, then the cookie, then the weight. With a header value or pattern configured, a header that does not
+match falls through; without, `always` and `never` decide and anything else falls through. A canary without
+endpoints does not exist. Session affinity, which nginx asks before all this, is not supported.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

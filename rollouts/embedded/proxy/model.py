@@ -35,7 +35,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Which paths: `exact`; `prefix` of the text; `segments`, whole ones from the start; `regex` as a whole."""
+    """Which paths: `exact`; `prefix` of the text; `segments`, a prefix of whole ones; `regex` as a whole."""
 
     kind: Literal["exact", "prefix", "segments", "regex"]
     value: str
