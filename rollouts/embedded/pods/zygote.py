@@ -100,10 +100,16 @@ class Zygote:
             for descriptor in (*self._inherited, *self._descriptors, output):
                 os.close(descriptor)
             if command["argv"]:
-                os.chdir(command["cwd"]) os.execvpe(command["argv"][0], command["argv"], command["env"])  #
-                noqa: S606 - no shell is wanted os.environ.clear() os.environ.update(command["env"]) code =
-                standin.main(command["standin"], command["env"], self._life) except OSError as error:
-                sys.stderr.write(f"{error}\n") finally: sys.stderr.flush() os._exit(code)
+                os.chdir(command["cwd"])
+                os.execvpe(command["argv"][0], command["argv"], command["env"])  # noqa: S606 - no shell wanted
+            os.environ.clear()
+            os.environ.update(command["env"])
+            code = standin.main(command["standin"], command["env"], self._life)
+        except OSError as error:
+            sys.stderr.write(f"{error}\n")
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
 
     def _reap(self) -> None:
         for number, pid in [*self._pids.items()]:
