@@ -1,0 +1,79 @@
+"""What to do next: `plan(seen, now)`, a pure function for every strategy."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from rollouts.api.rollout import Rollout
+from strategies import arguments, bluegreen, canary, lifecycle, revisions, rolling, safety, steps
+from strategies.model import Event, Observed, Plan
+
+__all__ = ["STRATEGIES", "plan"]
+
+STRATEGIES: Mapping[str, Callable[[Observed, datetime], Plan]] = {
+    "rolling": rolling.plan,
+    "canary": canary.plan,
+    "blueGreen": bluegreen.plan,
+}
+
+
+def strategy_of(rollout: Rollout) -> str:
+    """The name of the strategy that the spec asks for; a canary without steps is a rolling update."""
+    if rollout.spec.strategy.blue_green is not None:
+        return "blueGreen"
+    chosen = rollout.spec.strategy.canary
+    return "canary" if chosen is not None and chosen.steps else "rolling"
+
+
+def plan(seen: Observed, now: datetime) -> Plan:
+    """Decide what to do next about a rollout.
+
+    Pure: called twice with equal arguments it returns equal plans, and carrying a plan out twice, or half of
+    it, does no harm.
+    """
+    problems = (*seen.problems, *steps.unsupported(seen.rollout), *arguments.problems(seen))
+    if problems:
+        return _invalid(seen, problems, now)
+    sets = revisions.roles(seen)
+    if revisions.collided(seen, sets.new):
+        count = (seen.rollout.status.collision_count or 0) + 1
+        return Plan(status=seen.rollout.status.model_copy(update={"collision_count": count}))
+    return _checked(seen, STRATEGIES[strategy_of(seen.rollout)](seen, now))
+
+
+def _invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
+    """An invalid rollout stands still; an aborted one still retreats, for which nothing more is needed."""
+    waiting = lifecycle.invalid(seen, problems, now)
+    if not seen.rollout.status.abort or lifecycle.changed(seen):
+        return waiting
+    retreat = _checked(seen, STRATEGIES[strategy_of(seen.rollout)](seen, now))
+    status = retreat.status.model_copy(
+        update={
+            "conditions": waiting.status.conditions,
+            "phase": waiting.status.phase,
+            "message": waiting.status.message,
+        }
+    )
+    return Plan(
+        actions=retreat.actions,
+        status=status,
+        events=(*waiting.events, *retreat.events),
+        requeue_after=waiting.requeue_after,
+    )
+
+
+def _checked(seen: Observed, planned: Plan) -> Plan:
+    """The plan without what would harm users: planning it was a defect of the strategy, which is told."""
+    unsafe = safety.violations(seen, planned.actions)
+    if not unsafe:
+        return planned
+    refused = [each.action for each in unsafe]
+    told = tuple(
+        Event(reason="UnsafePlan", message=f"Did not carry out {each.action}: {each.reason}", type="Warning")
+        for each in unsafe
+    )
+    return Plan(
+        actions=tuple(action for action in planned.actions if action not in refused),
+        status=planned.status,
+        events=(*planned.events, *told),
+        requeue_after=planned.requeue_after,
+    )

@@ -98,7 +98,13 @@ def _before_background(seen: Observed) -> bool:
 
 def runs_named(seen: Observed, kinds: Iterable[RunType] = _FAILURES) -> list[tuple[RunType, AnalysisRun]]:
     """The runs that status names, by kind, as far as they exist."""
-    by_name = {run.name: run for run in seen.runs}
+    at = position.current(seen.rollout)
+    # A user may have moved on from the step whose run status still names.
+    by_name = {
+        run.name: run
+        for run in seen.runs
+        if run.type != "Step" or seen.rollout.status.abort or (at is not None and run.step_index == at[0])
+    }
     refs = ((kind, ref_of(seen.rollout.status, kind)) for kind in kinds)
     return [(kind, by_name[ref.name]) for kind, ref in refs if ref is not None and ref.name in by_name]
 
@@ -187,7 +193,7 @@ def ends(seen: Observed, *, keep: bool = True) -> tuple[Action, ...]:
 
 
 def expired_history(seen: Observed, roles: Roles) -> tuple[Action, ...]:
-    """Finished runs beyond the limits, 5 successful and 5 others by default; and those of deleted revisions."""
+    """Finished runs beyond the limits, 5 successful and 5 others by default, and of deleted revisions."""
     limits = seen.rollout.spec.analysis
     good = limits.successful_run_history_limit if limits is not None else None
     bad = limits.unsuccessful_run_history_limit if limits is not None else None

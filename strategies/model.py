@@ -38,6 +38,8 @@ class ReplicaSet:
     desired_annotation: int | None = None
     """`rollout.argoproj.io/desired-replicas`: the rollout's size when this set was last sized."""
     scale_down_deadline: datetime | None = None
+    failure: str = ""
+    """The message of its ReplicaFailure condition, as when a quota refuses pods."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 

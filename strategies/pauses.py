@@ -73,6 +73,13 @@ def clear(status: RolloutStatus) -> RolloutStatus:
     return status.model_copy(update={"pause_conditions": (), "controller_pause": False})
 
 
+def as_in(other: RolloutStatus, status: RolloutStatus) -> RolloutStatus:
+    """The status with the pauses of another."""
+    return status.model_copy(
+        update={"pause_conditions": other.pause_conditions, "controller_pause": other.controller_pause}
+    )
+
+
 def resumed(status: RolloutStatus) -> bool:
     """A user took away what the engine paused for."""
     return status.controller_pause and not status.pause_conditions

@@ -1,8 +1,8 @@
 """How many pods each ReplicaSet of a canary should have now.
 
-Without traffic routing the split of pods is the split of traffic, and maxSurge and maxUnavailable bound every
-pass. With traffic routing the pods follow the weight, and no set is made smaller than the weight it was seen to
-carry.
+Without traffic routing the split of pods is the split of traffic, and maxSurge and maxUnavailable bound
+every pass. With traffic routing the pods follow the weight, and no set is made smaller than the weight it was
+seen to carry.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ def wanted(rollout: Rollout) -> int:
 
 
 def bounds(rollout: Rollout) -> Bounds:
-    """maxSurge rounded up and maxUnavailable rounded down, 25 % each by default.
+    """Read maxSurge, rounded up, and maxUnavailable, rounded down; 25 % each by default.
 
     If rounding leaves nothing to move with, one pod may be unavailable.
     """
@@ -66,8 +66,8 @@ def share(value: IntOrString | None, total: int, default: IntOrString = "25%") -
 def split(replicas: int, weight: int, surge: int, total_weight: int = 100) -> tuple[int, int]:
     """The whole numbers of canary and stable pods that come closest to `weight`.
 
-    They sum to `replicas`, or to one more if that is closer and there may be a surge. Between equals the canary
-    gets more. A weight between none and all leaves each side a pod, unless there is but one pod for both.
+    They sum to `replicas`, or to one more if that is closer and there may be a surge. Between equals the
+    canary gets more. A weight between none and all leaves each side a pod, if there is more than one.
     """
     if weight <= 0 or replicas == 0:
         return 0, replicas
@@ -132,7 +132,7 @@ def _shrunk(
 ) -> dict[str, int]:
     """The shrinking side as small as availability allows; above the most allowed, the other side helps."""
     (side, goal), (other, other_goal) = shrinks, keeps
-    if side is None or side.desired <= goal and other is None:
+    if side is None or (side.desired <= goal and other is None):
         return {}
     firm = min(other.desired, other.available) if other is not None else 0
     spare = max(0, side.desired + firm - limits.least)
@@ -180,7 +180,7 @@ def enough(rollout: Rollout, count: int) -> int:
 
 
 def step_counts(seen: Observed) -> tuple[int, int]:
-    """The canary and stable pods that the current step asks for, wherever the sizes stand on their way there."""
+    """The canary and stable pods that the current step asks for, wherever the sizes stand by now."""
     rollout = seen.rollout
     if position.canary(rollout).traffic_routing is not None:
         return routed(seen)
@@ -213,6 +213,6 @@ def _pods(replicas: int, weight: int, total: int) -> int:
 
 
 def _floored(rollout: Rollout, count: int) -> int:
-    """minPodsPerReplicaSet for a set that has pods at all, but never more than the rollout wants."""
+    """Apply minPodsPerReplicaSet: for a set that has pods at all, but never more than the rollout wants."""
     least = position.canary(rollout).min_pods_per_replica_set or 0
     return max(count, min(least, wanted(rollout))) if count else 0

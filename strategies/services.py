@@ -24,7 +24,7 @@ def _canary_target(seen: Observed, roles: Roles) -> ReplicaSet | None:
         return None  # a superseded version still carries traffic: the weight goes first
     if roles.new is not None and (roles.new.available > 0 or _selected(seen, roles.new)):
         return roles.new
-    # The version that the service selects was superseded; it must not be held up by a new one that never starts.
+    # What the service selects was superseded, and must not stay for a new version that never starts.
     return roles.stable
 
 

@@ -17,22 +17,21 @@ class Step:
     """What a step planner answers."""
 
     done: bool = False
-    status: RolloutStatus
-    """With what must be remembered while the step lasts."""
+    paused: RolloutStatus | None = None
+    """The status whose pauses are to be remembered; None leaves them as they are."""
     requeue_after: timedelta | None = None
 
 
 def plan_set_weight(seen: Observed, roles: Roles, now: datetime) -> Step:
     """Done when the pods are there and the routers were seen to carry the weight."""
     del now  # nothing here is waited for by the clock
-    status = seen.rollout.status
-    return Step(status=status, done=replicas.reached(seen, roles) and _carried(seen))
+    return Step(done=replicas.reached(seen, roles) and _carried(seen))
 
 
 def plan_set_canary_scale(seen: Observed, roles: Roles, now: datetime) -> Step:
     """Done when the pods are there."""
     del now
-    return Step(status=seen.rollout.status, done=replicas.reached(seen, roles))
+    return Step(done=replicas.reached(seen, roles))
 
 
 def plan_pause(seen: Observed, roles: Roles, now: datetime) -> Step:
@@ -41,18 +40,20 @@ def plan_pause(seen: Observed, roles: Roles, now: datetime) -> Step:
     at = current(seen.rollout)
     pause = at[1].pause if at is not None else None
     waited = pauses.wait(seen.rollout.status, pauses.CANARY_STEP, pauses.length(pause), now)
-    return Step(done=waited.over, status=waited.status, requeue_after=waited.requeue_after)
+    return Step(done=waited.over, paused=waited.status, requeue_after=waited.requeue_after)
 
 
 def plan_analysis(seen: Observed, roles: Roles, now: datetime) -> Step:
     """Done when the step's own run succeeded; failure and doubt are guarded before any step."""
     del roles, now
-    ref = seen.rollout.status.canary.current_step_analysis_run_status
-    run = next((run for run in seen.runs if ref is not None and run.name == ref.name), None)
-    # The run is believed, not the copy of its phase in the rollout's status.
-    at = current(seen.rollout)
-    done = run is not None and at is not None and run.phase == "Successful" and run.step_index == at[0]
-    return Step(status=seen.rollout.status, done=done)
+    ref, at = seen.rollout.status.canary.current_step_analysis_run_status, current(seen.rollout)
+    if ref is None or at is None:
+        return Step()
+    # The run is believed, not the copy of its phase in the rollout's status; unless someone deleted the run.
+    run = next((run for run in seen.runs if run.name == ref.name), None)
+    if run is None:
+        return Step(done=ref.status == "Successful" and ref.name.endswith(f"-{at[0]}"))
+    return Step(done=run.phase == "Successful" and run.step_index == at[0])
 
 
 StepPlanner = Callable[[Observed, Roles, datetime], Step]

@@ -1,4 +1,4 @@
-"""The weight that the routers should carry now: towards the steps' weight, never beyond what pods can serve."""
+"""The weight that the routers should carry now: towards the steps', never beyond what pods can serve."""
 
 from rollouts.api.weights import Weights
 from strategies import position, replicas
@@ -77,6 +77,6 @@ def _points_at_canary(seen: Observed, new: ReplicaSet) -> bool:
 
 
 def _stable_service_moved(seen: Observed, stable: ReplicaSet) -> bool:
-    """Whether traffic for stable reaches the stable pods; without a hash the service selects every version."""
+    """Whether traffic for stable reaches the stable pods; without a hash a service selects every version."""
     service = seen.services.get(position.canary(seen.rollout).stable_service)
     return service is None or service.pod_hash in {"", stable.pod_hash}

@@ -1,0 +1,239 @@
+"""Blue/green: the new version runs beside the old one at full size, then all traffic switches at once."""
+
+from datetime import datetime, timedelta
+
+from rollouts.api.rollout import BlueGreenStrategy
+from rollouts.api.rollout_status import RolloutStatus
+from strategies import (
+    analyses,
+    lifecycle,
+    pauses,
+    replicas,
+    restart,
+    revisions,
+    scaledown,
+    scaling,
+    services,
+)
+from strategies.analyses import Slot
+from strategies.lifecycle import Acts, Decision
+from strategies.model import Observed, Plan, ReplicaSet, RunType, SwitchService
+from strategies.revisions import Roles
+from strategies.scaling import Sizes
+
+
+def plan(seen: Observed, now: datetime) -> Plan:
+    """Act on the facts in status, and decide what becomes a fact now."""
+    roles = revisions.roles(seen)
+    return lifecycle.finish(seen, roles, decide(seen, roles, now), act(seen, roles, now), now)
+
+
+def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
+    """What is to be remembered: ordered guards, the most urgent first."""
+    status = seen.rollout.status
+    if lifecycle.changed(seen):
+        return lifecycle.begin(seen, roles, now)
+    if status.abort:
+        return lifecycle.aborted(seen, roles, now)
+    if lifecycle.retried(seen):
+        return lifecycle.retry(seen, roles)
+    if roles.new is None:
+        return Decision(status=status)
+    if roles.promoted:
+        return lifecycle.settled(seen)
+    if message := analyses.failure(seen):
+        return lifecycle.abort(seen, now, message)
+    if message := lifecycle.overdue(seen, roles, now):
+        return lifecycle.abort(seen, now, message)
+    if roles.stable is None:
+        ready = active(seen, roles.new) and saturated(seen, roles.new)
+        return lifecycle.promote(seen, "Initial deploy") if ready else Decision(status=status)
+    return _advance(seen, roles, roles.new, now)
+
+
+def _advance(seen: Observed, roles: Roles, new: ReplicaSet, now: datetime) -> Decision:
+    """An update is under way and nothing is wrong with it."""
+    status = seen.rollout.status
+    if status.promote_full:
+        status = pauses.clear(status)
+    status = lifecycle.doubt(seen, status, now)
+    status = analyses.named(seen, roles, slots(seen, roles), status)
+    if lifecycle.halted(seen, status):
+        return Decision(status=status)
+    if active(seen, new):
+        why = _why_promote(seen, roles)
+        return lifecycle.promote(seen, why) if why else Decision(status=status)
+    if status.promote_full or status.blue_green.scale_up_preview_check_point:
+        return Decision(status=status)
+    if not _previewed(seen, new):
+        return Decision(status=status)
+    return _wait_for_promotion(seen, status, now)
+
+
+def _wait_for_promotion(seen: Observed, status: RolloutStatus, now: datetime) -> Decision:
+    """The preview is up and its analysis is good: pause if asked to, then remember that it may go on."""
+    strategy = _strategy(seen)
+    seconds = strategy.auto_promotion_seconds
+    go = status.blue_green.model_copy(update={"scale_up_preview_check_point": True})
+    if strategy.auto_promotion_enabled is False:
+        waited = pauses.wait(status, pauses.BLUE_GREEN, None, now)
+    elif seconds > 0:
+        waited = pauses.wait(status, pauses.BLUE_GREEN, timedelta(seconds=seconds), now)
+    else:
+        return Decision(status=status.model_copy(update={"blue_green": go}))
+    if waited.over:
+        return Decision(status=waited.status.model_copy(update={"blue_green": go}))
+    return Decision(status=waited.status, requeue_after=waited.requeue_after)
+
+
+def _previewed(seen: Observed, new: ReplicaSet) -> bool:
+    """Whether the preview is up and its analysis, if any, succeeded."""
+    if not _preview_available(seen, new):
+        return False
+    return _strategy(seen).pre_promotion_analysis is None or _succeeded(seen, "PrePromotion")
+
+
+def _preview_available(seen: Observed, new: ReplicaSet) -> bool:
+    count = _new_size(seen)
+    return new.desired >= count and new.available >= count
+
+
+def _succeeded(seen: Observed, kind: RunType) -> bool:
+    return any(run.phase == "Successful" for _, run in analyses.runs_named(seen, (kind,)))
+
+
+def _why_promote(seen: Observed, roles: Roles) -> str:
+    """Why the active version may become the stable one now; empty if it may not."""
+    if seen.rollout.status.promote_full:
+        if revisions.within_rollback_window(seen, roles):
+            return "Rollback within window"
+        back = revisions.goes_back(roles) and roles.new is not None
+        if back and roles.new is not None and roles.new.scale_down_deadline is not None:
+            return "Fast rollback"
+        return "Full promotion requested"
+    if _strategy(seen).post_promotion_analysis is not None and not _succeeded(seen, "PostPromotion"):
+        return ""
+    return "Completed blue-green update"
+
+
+def slots(seen: Observed, roles: Roles) -> tuple[Slot, ...]:
+    """The analysis before the switch, and the one after it."""
+    status, strategy, new = seen.rollout.status, _strategy(seen), roles.new
+    if new is None or roles.stable is None or roles.promoted or status.promote_full:
+        return ()
+    found = []
+    pre, post = strategy.pre_promotion_analysis, strategy.post_promotion_analysis
+    started = status.blue_green.pre_promotion_analysis_run_status is not None
+    if pre is not None and (started or _preview_available(seen, new)):
+        found.append(Slot(type="PrePromotion", analysis=pre, suffix="-pre"))
+    if post is not None and active(seen, new):
+        found.append(Slot(type="PostPromotion", analysis=post, suffix="-post"))
+    return tuple(found)
+
+
+def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
+    """What the facts in status ask for, in the order in which it is safe."""
+    status, strategy = seen.rollout.status, _strategy(seen)
+    keeping = (*scaling.default(seen), *revisions.bookkeeping(seen, roles))
+    if lifecycle.changed(seen) or lifecycle.retried(seen):
+        return Acts(actions=keeping)
+    halted = lifecycle.halted(seen, status)
+    sizes = Sizes() if halted else _sizes(seen, roles, now)
+    again = restart.plan_restart(seen, roles, now)
+    wanted = () if status.abort else slots(seen, roles)
+    actions = (
+        *keeping,
+        *sizes.annotations,
+        *scaling.up(seen, roles, sizes),
+        *(() if halted else _preview(seen, roles)),
+        *(() if halted else services.switch(seen, strategy.active_service, _target(seen, roles))),
+        *again.evictions,
+        *analyses.starts(seen, roles, wanted),
+        *analyses.ends(seen, keep=not status.abort),
+        *scaling.down(seen, roles, sizes),
+        *revisions.expired_history(seen, roles, scaledown.serving(seen)),
+        *analyses.expired_history(seen, roles),
+    )
+    waits = [each for each in (sizes.requeue_after, again.requeue_after) if each is not None]
+    return Acts(actions=actions, restarted=again.done, requeue_after=min(waits, default=None))
+
+
+def _preview(seen: Observed, roles: Roles) -> tuple[SwitchService, ...]:
+    """The preview service follows the new version as soon as it exists: only its testers see it."""
+    service = seen.services.get(_strategy(seen).preview_service)
+    if service is None or roles.new is None:
+        return ()
+    owned = service.managed_by == seen.rollout.metadata.name
+    if owned and service.pod_hash == roles.new.pod_hash:
+        return ()
+    return (SwitchService(name=service.name, pod_hash=roles.new.pod_hash),)
+
+
+def _target(seen: Observed, roles: Roles) -> ReplicaSet | None:
+    """Which version all traffic should reach."""
+    new, status = roles.new, seen.rollout.status
+    if new is None or roles.stable is None:
+        return new
+    if status.abort:
+        return roles.stable
+    may_go = status.promote_full or status.blue_green.scale_up_preview_check_point
+    if active(seen, new) or (may_go and saturated(seen, new)):
+        return new
+    # What an earlier update had switched to, and was superseded before it proved itself, gives way too.
+    return roles.stable
+
+
+def active(seen: Observed, each: ReplicaSet) -> bool:
+    """Whether users reach that version and no other."""
+    service = seen.services.get(_strategy(seen).active_service)
+    return service is not None and service.pod_hash == each.pod_hash
+
+
+def saturated(seen: Observed, each: ReplicaSet) -> bool:
+    """Whether a set has all the pods that the rollout wants, and all are available."""
+    wanted = replicas.wanted(seen.rollout)
+    noted = each.desired_annotation in {None, wanted}
+    return noted and each.desired == wanted and each.available >= wanted
+
+
+def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
+    """How many pods each set should have: stable all of them for as long as it is not replaced."""
+    new, stable, wanted = roles.new, roles.stable, replicas.wanted(seen.rollout)
+    if new is None:
+        return Sizes()
+    if stable is None:
+        # A first deployment that was corrected before it was ready: what runs of it stays until then.
+        gone = [] if not saturated(seen, new) else [each.name for each in roles.others]
+        kept = scaledown.serving(seen)
+        idle = {each.name: 0 for each in roles.others if each.name in gone and each.pod_hash not in kept}
+        pods = {new.name: new.desired if seen.rollout.status.abort else wanted}
+        return Sizes(pods=pods | idle, annotations=scaledown.wanted_again(new))
+    others = scaledown.retire_others(seen, roles, now)
+    pods = {new.name: _new_size(seen), stable.name: wanted} | others.sizes
+    annotations = (*others.annotations, *scaledown.wanted_again(stable))
+    if not seen.rollout.status.abort:
+        return Sizes(pods=pods, annotations=annotations, requeue_after=others.requeue_after)
+    gone_set = scaledown.retire_aborted(seen, new, now)
+    waits = [each for each in (others.requeue_after, gone_set.requeue_after) if each is not None]
+    return Sizes(
+        pods=pods | gone_set.sizes,
+        annotations=(*annotations, *gone_set.annotations),
+        requeue_after=min(waits, default=None),
+    )
+
+
+def _new_size(seen: Observed) -> int:
+    """How many pods: previewReplicaCount until the update may go on, then all."""
+    status, strategy = seen.rollout.status, _strategy(seen)
+    wanted = replicas.wanted(seen.rollout)
+    full = status.promote_full or status.blue_green.scale_up_preview_check_point
+    active_service = seen.services.get(strategy.active_service)
+    switched = active_service is not None and active_service.pod_hash == seen.pod_hash
+    if strategy.preview_replica_count is None or full or switched or status.stable_rs == seen.pod_hash:
+        return wanted
+    return strategy.preview_replica_count
+
+
+def _strategy(seen: Observed) -> BlueGreenStrategy:
+    strategy = seen.rollout.spec.strategy.blue_green
+    return strategy if strategy is not None else BlueGreenStrategy(active_service="")

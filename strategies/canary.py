@@ -1,0 +1,180 @@
+"""Canary: pods and traffic move to the new version step by step; without steps this is a rolling update."""
+
+from datetime import datetime
+
+from strategies import (
+    analyses,
+    lifecycle,
+    pauses,
+    position,
+    replicas,
+    restart,
+    revisions,
+    scaledown,
+    scaling,
+    services,
+    weights,
+)
+from strategies.events import step_completed
+from strategies.lifecycle import Acts, Decision
+from strategies.model import Observed, Plan
+from strategies.revisions import Roles
+from strategies.scaling import Sizes
+from strategies.steps import STEP_PLANNERS
+
+
+def plan(seen: Observed, now: datetime) -> Plan:
+    """Act on the facts in status, and decide what becomes a fact now."""
+    roles = revisions.roles(seen)
+    return lifecycle.finish(seen, roles, decide(seen, roles, now), act(seen, roles, now), now)
+
+
+def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
+    """What is to be remembered: ordered guards, the most urgent first."""
+    status = seen.rollout.status
+    if lifecycle.changed(seen):
+        return lifecycle.begin(seen, roles, now)
+    if status.abort:
+        return lifecycle.aborted(seen, roles, now)
+    if lifecycle.retried(seen):
+        return lifecycle.retry(seen, roles)
+    if roles.new is None:
+        return Decision(status=status)
+    if roles.promoted:
+        return lifecycle.settled(seen)
+    if message := analyses.failure(seen):
+        return lifecycle.abort(seen, now, message)
+    if message := lifecycle.overdue(seen, roles, now):
+        return lifecycle.abort(seen, now, message)
+    if roles.stable is None:
+        return (
+            lifecycle.promote(seen, "Initial deploy")
+            if _all_available(seen, roles)
+            else Decision(status=status)
+        )
+    return _advance(seen, roles, now)
+
+
+def _advance(seen: Observed, roles: Roles, now: datetime) -> Decision:
+    """An update is under way and nothing is wrong with it."""
+    status = seen.rollout.status
+    if status.promote_full:
+        status = pauses.clear(status)
+    status = lifecycle.doubt(seen, status, now)
+    status = analyses.named(seen, roles, analyses.canary_slots(seen, roles), status)
+    if lifecycle.halted(seen, status):
+        return Decision(status=status)
+    if why := _why_promote(seen, roles):
+        return lifecycle.promote(seen, why)
+    at = position.current(seen.rollout)
+    if at is None or status.promote_full:
+        return Decision(status=status)
+    step = STEP_PLANNERS[position.kind(at[1])](seen, roles, now)
+    if step.paused is not None:
+        status = pauses.as_in(step.paused, status)
+    if not step.done:
+        return Decision(status=status, requeue_after=step.requeue_after)
+    status = pauses.clear(status).model_copy(update={"current_step_index": at[0] + 1})
+    return Decision(status=status, events=step_completed(seen))
+
+
+def _all_available(seen: Observed, roles: Roles) -> bool:
+    wanted = replicas.wanted(seen.rollout)
+    new = roles.new
+    return (
+        new is not None and new.desired >= wanted and new.available >= replicas.enough(seen.rollout, wanted)
+    )
+
+
+def _why_promote(seen: Observed, roles: Roles) -> str:
+    """Why the current version may become the stable one now; empty if it may not."""
+    if not _all_available(seen, roles):
+        return ""
+    if seen.rollout.status.promote_full:
+        return "Full promotion requested"
+    if position.current(seen.rollout) is not None:
+        return ""
+    strategy = position.canary(seen.rollout)
+    total = position.total_weight(seen.rollout)
+    if strategy.traffic_routing is not None and (seen.weights is None or seen.weights.canary != total):
+        return ""
+    if revisions.within_rollback_window(seen, roles):
+        return "Rollback within window"
+    return f"Completed all {len(strategy.steps)} canary steps"
+
+
+def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
+    """What the facts in status ask for, in the order in which it is safe."""
+    status = seen.rollout.status
+    keeping = (*scaling.default(seen), *revisions.bookkeeping(seen, roles))
+    if lifecycle.changed(seen) or lifecycle.retried(seen):
+        return Acts(actions=keeping)
+    halted = lifecycle.halted(seen, status)
+    sizes = Sizes() if halted else _sizes(seen, roles, now)
+    again = restart.plan_restart(seen, roles, now)
+    slots = () if status.abort else analyses.canary_slots(seen, roles)
+    actions = (
+        *keeping,
+        *sizes.annotations,
+        *scaling.up(seen, roles, sizes),
+        *services.plan_canary(seen, roles),
+        *weights.plan_weight(seen, roles, halted=halted),
+        *again.evictions,
+        *analyses.starts(seen, roles, slots),
+        *analyses.ends(seen, keep=not status.abort),
+        *scaling.down(seen, roles, sizes),
+        *revisions.expired_history(seen, roles, scaledown.serving(seen)),
+        *analyses.expired_history(seen, roles),
+    )
+    waits = [each for each in (sizes.requeue_after, again.requeue_after) if each is not None]
+    return Acts(actions=actions, restarted=again.done, requeue_after=min(waits, default=None))
+
+
+def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
+    """How many pods each set should have."""
+    if roles.new is None or (roles.stable is None and seen.rollout.status.abort):
+        return Sizes()
+    if roles.stable is None or position.canary(seen.rollout).traffic_routing is None:
+        return _basic(seen, roles)
+    return _routed(seen, roles, now)
+
+
+def _basic(seen: Observed, roles: Roles) -> Sizes:
+    """Without traffic routing, and for a first deployment: pods are the split."""
+    alone = roles.stable is None or roles.promoted
+    want = (replicas.wanted(seen.rollout), 0) if alone else replicas.step_counts(seen)
+    stable = None if alone else roles.stable
+    pods = replicas.basic(replicas.bounds(seen.rollout), want, roles.new, stable, roles.others)
+    needed = scaledown.serving(seen)
+    pods |= {each.name: each.desired for each in roles.others if each.pod_hash in needed}
+    return Sizes(pods=pods, annotations=scaledown.wanted_again(roles.new, stable))
+
+
+def _routed(seen: Observed, roles: Roles, now: datetime) -> Sizes:
+    """With traffic routing: pods follow the weight."""
+    others = scaledown.retire_others(seen, roles, now)
+    stable, new = roles.stable, roles.new
+    if stable is None or new is None:
+        return Sizes()
+    if roles.promoted:
+        pods = {new.name: replicas.wanted(seen.rollout)}
+        annotations = (*others.annotations, *scaledown.wanted_again(new))
+        return Sizes(pods=pods | others.sizes, annotations=annotations, requeue_after=others.requeue_after)
+    count, stable_count = replicas.routed(seen)
+    pods = {stable.name: stable_count} | others.sizes
+    again = (*others.annotations, *scaledown.wanted_again(stable))
+    if not seen.rollout.status.abort:
+        annotations = (*again, *scaledown.wanted_again(new))
+        return Sizes(
+            pods=pods | {new.name: count}, annotations=annotations, requeue_after=others.requeue_after
+        )
+    if position.canary(seen.rollout).dynamic_stable_scale:
+        pods |= {new.name: min(count, new.desired)}
+        return Sizes(pods=pods, annotations=again, requeue_after=others.requeue_after)
+    gone = scaledown.retire_aborted(seen, new, now)
+    waits = [each for each in (others.requeue_after, gone.requeue_after) if each is not None]
+    return Sizes(
+        pods=pods | gone.sizes,
+        annotations=(*again, *gone.annotations),
+        requeue_after=min(waits, default=None),
+    )

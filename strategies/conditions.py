@@ -1,0 +1,180 @@
+"""`.status.conditions`: told from the status and from what it was before."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollouts.api.meta import Condition
+from rollouts.api.rollout_status import RolloutStatus
+from strategies import deadline, phase, replicas
+from strategies.model import Observed
+from strategies.revisions import Roles, number
+
+Conditions = tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a condition is to say."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    touch: bool = False
+    """Move the time of the last update even if nothing else changed: progress was made again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A status about to be written, and what it was told from."""
+
+    seen: Observed
+    roles: Roles
+    status: RolloutStatus
+    abort_message: str = ""
+
+    @property
+    def paused(self) -> bool:
+        """A user or a condition holds the update up. What is aborted is not paused: it retreats."""
+        held = self.seen.rollout.spec.paused or bool(self.status.pause_conditions)
+        return held and not self.status.abort
+
+    @property
+    def healthy(self) -> bool:
+        """Nothing is left to do."""
+        held = self.paused or self.status.abort
+        return not held and not phase.unfinished(self.seen.rollout, self.status)
+
+    @property
+    def subject(self) -> str:
+        """The name of the ReplicaSet that the update brings."""
+        if self.roles.new is not None:
+            return self.roles.new.name
+        return f"{self.seen.rollout.metadata.name}-{self.seen.pod_hash}"
+
+
+def invalid(before: Conditions, message: str, now: datetime) -> Conditions:
+    """The conditions of a rollout that only its author can mend."""
+    return put(before, Word("InvalidSpec", "True", "InvalidSpec", message), now)
+
+
+def told(draft: Draft, now: datetime) -> Conditions:
+    """All conditions, given the status that is about to be written."""
+    before = draft.seen.rollout.status.conditions
+    conditions = tuple(each for each in before if each.type not in {"InvalidSpec", "ReplicaFailure"})
+    completed = bool(draft.status.stable_rs) and draft.status.stable_rs == draft.status.current_pod_hash
+    words = [
+        _held(draft) or _moving(draft, now),
+        _available(draft),
+        Word("Paused", _said(draft.paused), "RolloutPaused", "Rollout is paused"),
+        _healthy(draft),
+        Word("Completed", _said(completed), "RolloutCompleted", "RolloutCompleted"),
+    ]
+    for word in words:
+        conditions = put(conditions, word, now) if word is not None else conditions
+    failure = next((each.failure for each in draft.roles.all if each.failure), "")
+    if not failure:
+        return conditions
+    old = tuple(each for each in before if each.type == "ReplicaFailure")
+    return put((*conditions, *old), Word("ReplicaFailure", "True", "FailedCreate", failure), now)
+
+
+def _held(draft: Draft) -> Word | None:
+    """Progressing, of an update that is aborted, begins anew, or is paused."""
+    before, status = draft.seen.rollout.status, draft.status
+    current = find(before.conditions, "Progressing")
+    if status.abort:
+        return _aborted(draft, current)
+    if current is None or status.current_pod_hash != before.current_pod_hash:
+        if draft.roles.new is None:
+            message = f'Created new replica set "{draft.subject}"'
+            return Word("Progressing", "True", "NewReplicaSetCreated", message, touch=True)
+        message = f'Found new replica set "{draft.subject}"'
+        return Word("Progressing", "True", "FoundNewReplicaSet", message, touch=True)
+    if before.aborted_at is not None and not draft.roles.promoted:
+        return Word("Progressing", "Unknown", "RolloutRetry", "Retrying Rollout after abort", touch=True)
+    if draft.paused:
+        return Word("Progressing", "Unknown", "RolloutPaused", "Rollout is paused")
+    if current.reason == "RolloutPaused":
+        return Word("Progressing", "Unknown", "RolloutResumed", "Rollout is resumed", touch=True)
+    return None
+
+
+def _aborted(draft: Draft, current: Condition | None) -> Word | None:
+    message = f"Rollout aborted update to revision {number(draft.roles)}"
+    if draft.abort_message:
+        message = f"{message}: {draft.abort_message}"
+    elif current is not None and current.reason == "RolloutAborted":
+        return None  # the reason was told when it was known
+    return Word("Progressing", "False", "RolloutAborted", message)
+
+
+def _moving(draft: Draft, now: datetime) -> Word | None:
+    """Progressing, of an update that nothing holds; None leaves it as it is."""
+    seen, before = draft.seen, draft.seen.rollout.status
+    current = find(before.conditions, "Progressing")
+    if draft.status.abort:
+        return None
+    if draft.healthy:
+        message = f'ReplicaSet "{draft.subject}" has successfully progressed.'
+        return Word("Progressing", "True", "NewReplicaSetAvailable", message)
+    if current is not None and current.reason == "NewReplicaSetAvailable":
+        message = "Rollout does not have minimum availability"
+        return Word("Progressing", "True", "ReplicaSetNotAvailable", message, touch=True)
+    if deadline.progressed(before, draft.status):
+        message = f'ReplicaSet "{draft.subject}" is progressing.'
+        return Word("Progressing", "True", "ReplicaSetUpdated", message, touch=True)
+    if deadline.exceeded(seen, draft.roles, now):
+        message = deadline.message(seen, draft.roles)
+        return Word("Progressing", "False", deadline.EXCEEDED, message)
+    return None
+
+
+def _healthy(draft: Draft) -> Word | None:
+    if draft.healthy:
+        return Word("Healthy", "True", "RolloutHealthy", "Rollout is healthy")
+    if find(draft.seen.rollout.status.conditions, "Healthy") is None:
+        return None
+    return Word("Healthy", "False", "RolloutHealthy", "Rollout is not healthy")
+
+
+def _available(draft: Draft) -> Word:
+    wanted = replicas.wanted(draft.seen.rollout)
+    serving = draft.roles.all
+    if draft.seen.rollout.spec.strategy.blue_green is not None:
+        active = draft.status.blue_green.active_selector
+        serving = tuple(each for each in serving if each.pod_hash == active)
+    if serving and sum(each.available for each in serving) >= wanted:
+        return Word("Available", "True", "AvailableReason", "Rollout has minimum availability")
+    message = "Rollout does not have minimum availability"
+    return Word("Available", "False", "AvailableReason", message)
+
+
+def _said(value: bool) -> str:
+    return "True" if value else "False"
+
+
+def find(conditions: Conditions, kind: str) -> Condition | None:
+    """The condition of a type."""
+    return next((each for each in conditions if each.type == kind), None)
+
+
+def put(conditions: Conditions, word: Word, now: datetime) -> Conditions:
+    """The conditions with one set; its times move only with what they tell."""
+    now = now.replace(microsecond=0)
+    old = find(conditions, word.type)
+    said = (word.status, word.reason, word.message)
+    if old is not None and not word.touch and (old.status, old.reason, old.message) == said:
+        return conditions
+    since = old.last_transition_time if old is not None and old.status == word.status else now
+    fresh = Condition(
+        type=word.type,
+        status=word.status,
+        reason=word.reason,
+        message=word.message,
+        last_update_time=now,
+        last_transition_time=since,
+    )
+    if old is None:
+        return (*conditions, fresh)
+    return tuple(fresh if each is old else each for each in conditions)

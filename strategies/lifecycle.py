@@ -1,0 +1,217 @@
+"""How an update begins, is aborted, tried again, and ends: what all strategies share.
+
+A fact that cannot be derived again is written to status in one pass and acted on in a later one, so that a
+restart in between loses nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rollouts.api.rollout_status import RolloutStatus
+from strategies import analyses, conditions, counts, deadline, events, pauses, phase, position, revisions
+from strategies.model import Action, Event, Observed, Plan
+from strategies.revisions import Roles
+
+VERIFY_AGAIN = timedelta(seconds=10)
+INVALID_AGAIN = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The facts to remember from now on, before what is copied from the cluster is filled in."""
+
+    status: RolloutStatus
+    abort_message: str = ""
+    why: str = ""
+    """Why a version became the stable one."""
+    events: tuple[Event, ...] = ()
+    requeue_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acts:
+    """What to do about the facts remembered so far."""
+
+    actions: tuple[Action, ...] = ()
+    restarted: bool = False
+    requeue_after: timedelta | None = None
+
+
+def changed(seen: Observed) -> bool:
+    """Whether another template or other steps came since status was written: an update begins."""
+    status = seen.rollout.status
+    if status.current_pod_hash != seen.pod_hash:
+        return True
+    if seen.rollout.spec.strategy.blue_green is not None:
+        return False
+    return status.current_step_hash != position.steps_hash(seen.rollout)
+
+
+def begin(seen: Observed, roles: Roles, now: datetime) -> Decision:
+    """Forget the last update. A version that is known to be good goes without steps."""
+    before = seen.rollout.status
+    status = _anew(seen, before).model_copy(
+        update={
+            "current_pod_hash": seen.pod_hash,
+            "current_step_hash": position.steps_hash(seen.rollout),
+            "progress_replicas": 0,
+        }
+    )
+    restart_at = seen.rollout.spec.restart_at
+    if before.current_pod_hash != seen.pod_hash and restart_at is not None and restart_at <= now:
+        status = status.model_copy(update={"restarted_at": restart_at})  # its pods will all be new
+    if before.stable_rs == seen.pod_hash:
+        skipped = before.current_pod_hash != seen.pod_hash
+        told = events.skipped(seen, to_stable=True) if skipped else ()
+        return Decision(status=_past_the_steps(seen, status), events=told)
+    if revisions.within_rollback_window(seen, roles):
+        told = events.skipped(seen, to_stable=False)
+        return Decision(status=_at_once(seen, _past_the_steps(seen, status)), events=told)
+    if revisions.within_scale_down_delay(seen, roles, now):
+        return Decision(status=_at_once(seen, status))
+    return Decision(status=status)
+
+
+def retried(seen: Observed) -> bool:
+    """Whether a user took the abort back; when it was aborted still stands in status."""
+    return seen.rollout.status.aborted_at is not None and not seen.rollout.status.abort
+
+
+def retry(seen: Observed, roles: Roles) -> Decision:
+    """Begin again at the first step, with analysis runs of its own."""
+    status = _anew(seen, seen.rollout.status)
+    if roles.promoted:
+        return Decision(status=_past_the_steps(seen, status))
+    return Decision(status=status.model_copy(update={"progress_replicas": 0}))
+
+
+def abort(seen: Observed, now: datetime, message: str = "") -> Decision:
+    """Give the update up; the spec stays as it is, and so the rollout stays Degraded until someone acts."""
+    status = pauses.clear(analyses.copied(seen, seen.rollout.status))
+    update = {
+        "abort": True,
+        "aborted_at": status.aborted_at or now.replace(microsecond=0),
+        "promote_full": False,
+        "current_step_index": _first_step(seen),
+        "blue_green": status.blue_green.model_copy(update={"scale_up_preview_check_point": False}),
+    }
+    return Decision(status=status.model_copy(update=update), abort_message=message)
+
+
+def aborted(seen: Observed, roles: Roles, now: datetime) -> Decision:
+    """Stay aborted; unless there is no other version to return to."""
+    status = seen.rollout.status
+    if roles.promoted or not status.stable_rs:
+        return Decision(status=status.model_copy(update={"abort": False, "aborted_at": None}))
+    return abort(seen, now)
+
+
+def overdue(seen: Observed, roles: Roles, now: datetime) -> str:
+    """Why an update under way is to be aborted for standing still; empty if it is not."""
+    if not seen.rollout.spec.progress_deadline_abort or roles.stable is None or roles.promoted:
+        return ""
+    return deadline.message(seen, roles) if deadline.exceeded(seen, roles, now) else ""
+
+
+def promote(seen: Observed, why: str) -> Decision:
+    """Make the current version the stable one."""
+    status = _past_the_steps(seen, _anew(seen, seen.rollout.status))
+    return Decision(status=status.model_copy(update={"stable_rs": seen.pod_hash}), why=why)
+
+
+def settled(seen: Observed) -> Decision:
+    """Nothing is under way: no pause, no abort, no analysis."""
+    return Decision(status=_past_the_steps(seen, _anew(seen, seen.rollout.status)))
+
+
+def doubt(seen: Observed, status: RolloutStatus, now: datetime) -> RolloutStatus:
+    """Pause for a human while an analysis is inconclusive; start it again once they resumed."""
+    if not analyses.in_doubt(seen):
+        return status
+    if not pauses.resumed(status):
+        return pauses.enter(status, pauses.INCONCLUSIVE, now)
+    status = analyses.without_doubtful(seen, status)
+    at = position.current(seen.rollout)
+    # At a pause step the same gesture also ends the pause, which the step still has to notice.
+    at_pause = at is not None and at[1].pause is not None
+    return status if at_pause else status.model_copy(update={"controller_pause": False})
+
+
+def halted(seen: Observed, status: RolloutStatus) -> bool:
+    """Whether nothing may grow, shrink or advance; an aborted rollout retreats all the same."""
+    doubtful = pauses.since(status, pauses.INCONCLUSIVE) is not None
+    return (seen.rollout.spec.paused or doubtful) and not status.abort
+
+
+def finish(seen: Observed, roles: Roles, decision: Decision, acts: Acts, now: datetime) -> Plan:
+    """Complete the status with what was seen, and tell what changed."""
+    status = decision.status
+    if acts.restarted:
+        status = status.model_copy(update={"restarted_at": seen.rollout.spec.restart_at})
+    status = counts.counted(seen, roles, status)
+    draft = conditions.Draft(seen=seen, roles=roles, status=status, abort_message=decision.abort_message)
+    status = status.model_copy(update={"conditions": conditions.told(draft, now)})
+    name, message = phase.phase(seen.rollout, status)
+    status = status.model_copy(update={"phase": name, "message": message})
+    told = (
+        *events.of_actions(seen, acts.actions),
+        *decision.events,
+        *events.of_status(seen, roles, status, decision.why),
+    )
+    waits = (decision.requeue_after, acts.requeue_after, *_clocks(seen, roles, now))
+    after = min((wait for wait in waits if wait is not None), default=None)
+    return Plan(actions=acts.actions, status=status, events=told, requeue_after=after)
+
+
+def invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
+    """Nothing is done about an object that only its author can mend, but an abort still retreats."""
+    before = seen.rollout.status
+    status = before.model_copy(
+        update={
+            "observed_generation": str(seen.rollout.metadata.generation),
+            "conditions": conditions.invalid(before.conditions, "; ".join(problems), now),
+        }
+    )
+    name, message = phase.phase(seen.rollout, status)
+    status = status.model_copy(update={"phase": name, "message": message})
+    told: tuple[Event, ...] = ()
+    if status.conditions != before.conditions:
+        told = (Event(reason="InvalidSpec", message="; ".join(problems), type="Warning"),)
+    return Plan(status=status, events=told, requeue_after=INVALID_AGAIN)
+
+
+def _clocks(seen: Observed, roles: Roles, now: datetime) -> tuple[timedelta | None, ...]:
+    unverified = seen.weights is not None and seen.weights.verified is False
+    left = deadline.remaining(seen, roles, now)
+    return (
+        VERIFY_AGAIN if unverified else None,
+        left if left is not None and left > timedelta() else None,
+    )
+
+
+def _anew(seen: Observed, status: RolloutStatus) -> RolloutStatus:
+    """The status as at the beginning of an update."""
+    status = analyses.cleared(pauses.clear(status))
+    blue_green = status.blue_green.model_copy(update={"scale_up_preview_check_point": False})
+    return status.model_copy(
+        update={
+            "abort": False,
+            "aborted_at": None,
+            "promote_full": False,
+            "current_step_index": _first_step(seen),
+            "blue_green": blue_green,
+        }
+    )
+
+
+def _first_step(seen: Observed) -> int | None:
+    return 0 if position.canary(seen.rollout).steps else None
+
+
+def _past_the_steps(seen: Observed, status: RolloutStatus) -> RolloutStatus:
+    return status.model_copy(update={"current_step_index": len(position.canary(seen.rollout).steps) or None})
+
+
+def _at_once(seen: Observed, status: RolloutStatus) -> RolloutStatus:
+    """Blue/green has no steps to skip: it remembers a full promotion instead."""
+    return status.model_copy(update={"promote_full": seen.rollout.spec.strategy.blue_green is not None})

@@ -1,0 +1,48 @@
+"""`.status.phase` and `.status.message`: what users and other tools read first. First match wins."""
+
+from rollouts.api.rollout import Rollout
+from rollouts.api.rollout_status import RolloutStatus
+from strategies import replicas
+
+DEGRADED_REASONS = frozenset({"RolloutAborted", "ProgressDeadlineExceeded"})
+
+
+def phase(rollout: Rollout, status: RolloutStatus) -> tuple[str, str]:
+    """Phase and message of a rollout whose status is otherwise complete."""
+    for condition in status.conditions:
+        if condition.type == "InvalidSpec":
+            return "Degraded", f"InvalidSpec: {condition.message}"
+        if condition.reason in DEGRADED_REASONS:
+            return "Degraded", f"{condition.reason}: {condition.message}"
+    if rollout.spec.paused:
+        return "Paused", "manually paused"
+    if status.pause_conditions:
+        return "Paused", status.pause_conditions[0].reason
+    waiting = unfinished(rollout, status)
+    return ("Progressing", waiting) if waiting else ("Healthy", "")
+
+
+def unfinished(rollout: Rollout, status: RolloutStatus) -> str:
+    """What an update that nothing holds up still waits for; empty when it is done."""
+    if rollout.spec.restart_at is not None and rollout.spec.restart_at != status.restarted_at:
+        return "rollout is restarting"
+    if status.updated_replicas < replicas.wanted(rollout):
+        return "more replicas need to be updated"
+    if status.available_replicas < status.updated_replicas:
+        return "updated replicas are still becoming available"
+    promoted = bool(status.stable_rs) and status.stable_rs == status.current_pod_hash
+    blue_green = rollout.spec.strategy.blue_green
+    if blue_green is not None:
+        if status.blue_green.active_selector != status.current_pod_hash:
+            return "active service cutover pending"
+        if not promoted and blue_green.post_promotion_analysis is not None:
+            ref = status.blue_green.post_promotion_analysis_run_status
+            if ref is None or ref.status in {"", "Pending", "Running"}:
+                return "waiting for analysis to complete"
+        return "" if promoted else "waiting for post-promotion verification to complete"
+    canary = rollout.spec.strategy.canary
+    # With traffic routing the old pods stay for the scale-down delay, which is no unfinished work.
+    routed = canary is not None and canary.traffic_routing is not None
+    if not routed and status.replicas > status.updated_replicas:
+        return "old replicas are pending termination"
+    return "" if promoted else "waiting for all steps to complete"

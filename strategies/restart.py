@@ -1,0 +1,50 @@
+"""Restart: every pod made before `.spec.restartAt` is evicted, a few at a time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import floor
+
+from strategies import position, replicas
+from strategies.model import EvictPod, Observed, Pod, ReplicaSet
+from strategies.revisions import Roles
+
+RECHECK = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """Which pods to evict now, and whether all are new."""
+
+    evictions: tuple[EvictPod, ...] = ()
+    done: bool = False
+    requeue_after: timedelta | None = None
+
+
+def plan_restart(seen: Observed, roles: Roles, now: datetime) -> Restart:
+    """Stable first, then new, then older ones; one ReplicaSet at a time, its missing pods count."""
+    at = seen.rollout.spec.restart_at
+    if at is None or at == seen.rollout.status.restarted_at:
+        return Restart()
+    if at > now:
+        return Restart(requeue_after=at - now)
+    for each in (roles.stable, *((roles.new,) if not roles.promoted else ()), *roles.others):
+        if each is None:
+            continue
+        old = [pod for pod in seen.pods if pod.pod_hash == each.pod_hash and pod.created < at]
+        if not old:
+            continue
+        return Restart(evictions=_evictions(seen, each, old), requeue_after=RECHECK)
+    return Restart(done=True)
+
+
+def _evictions(seen: Observed, each: ReplicaSet, old: list[Pod]) -> tuple[EvictPod, ...]:
+    """Pods that serve nobody all at once; of the others as many as may be unavailable."""
+    idle = [pod for pod in old if not pod.available and not pod.deleting]
+    serving = sorted((pod for pod in old if pod.available and not pod.deleting), key=lambda pod: pod.name)
+    leaving = sum(pod.deleting and pod.available for pod in seen.pods if pod.pod_hash == each.pod_hash)
+    strategy = seen.rollout.spec.strategy.blue_green or position.canary(seen.rollout)
+    total = replicas.wanted(seen.rollout)
+    allowed = max(1, floor(replicas.share(strategy.max_unavailable, total)))
+    missing = max(0, each.desired - each.available) + leaving
+    count = max(0, allowed - missing)
+    return tuple(EvictPod(name=pod.name) for pod in (*idle, *serving[:count]))

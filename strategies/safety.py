@@ -1,0 +1,88 @@
+"""The rule that every plan must keep, whichever strategy made it.
+
+Raise capacity; see it available in a later pass; move traffic; see it moved in a later pass; lower capacity.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from strategies import position, replicas, scaledown
+from strategies.model import Action, Observed, ReplicaSet, ScaleReplicaSet, SetWeight, SwitchService
+from strategies.revisions import Roles, roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """An action that would harm users, and why."""
+
+    action: Action
+    reason: str
+
+
+def violations(seen: Observed, actions: tuple[Action, ...]) -> tuple[Violation, ...]:
+    """Every action that breaks the rule, judged by what was seen before any of them."""
+    sorted_roles = roles(seen)
+    found = ((action, _reason(seen, sorted_roles, action)) for action in actions)
+    return tuple(Violation(action=action, reason=reason) for action, reason in found if reason)
+
+
+def _reason(seen: Observed, sorted_roles: Roles, action: Action) -> str:
+    match action:
+        case SetWeight():
+            return _weight(seen, sorted_roles, action)
+        case SwitchService():
+            return _switch(seen, sorted_roles, action)
+        case ScaleReplicaSet():
+            each = next((each for each in sorted_roles.all if each.name == action.name), None)
+            if each is None or action.replicas >= each.desired:
+                return ""
+            return _shrink(seen, sorted_roles, each, action.replicas)
+        case _:
+            return ""
+
+
+def _weight(seen: Observed, sorted_roles: Roles, action: SetWeight) -> str:
+    """More weight goes only to a version whose pods are available and that its service selects."""
+    carried = seen.weights.canary if seen.weights is not None else 0
+    if action.canary <= carried:
+        return ""
+    new = sorted_roles.new
+    if seen.rollout.status.abort:
+        return "an aborted version must not gain weight"
+    if new is None or new.available == 0:
+        return f"no pod of {seen.pod_hash} is available"
+    service = seen.services.get(position.canary(seen.rollout).canary_service)
+    if service is not None and service.pod_hash != new.pod_hash:
+        return f"service {service.name} does not select {new.pod_hash} yet"
+    return ""
+
+
+def _switch(seen: Observed, sorted_roles: Roles, action: SwitchService) -> str:
+    """A service that users reach goes only to a version with available pods."""
+    blue_green = seen.rollout.spec.strategy.blue_green
+    if blue_green is not None and action.name == blue_green.preview_service:
+        return ""
+    target = next((each for each in sorted_roles.all if each.pod_hash == action.pod_hash), None)
+    if replicas.wanted(seen.rollout) > 0 and (target is None or target.available == 0):
+        return f"no pod of {action.pod_hash} is available"
+    return ""
+
+
+def _shrink(seen: Observed, sorted_roles: Roles, each: ReplicaSet, count: int) -> str:
+    """A set keeps the pods that traffic needs; an old one all of them while a service selects it."""
+    if each in sorted_roles.others:
+        return f"a service selects {each.pod_hash}" if each.pod_hash in scaledown.serving(seen) else ""
+    wanted = replicas.wanted(seen.rollout)
+    if seen.rollout.spec.strategy.blue_green is not None:
+        needed = min(wanted, each.desired) if each.pod_hash in scaledown.serving(seen) else 0
+        return f"users reach {each.pod_hash}" if count < needed else ""
+    if position.canary(seen.rollout).traffic_routing is None or seen.weights is None:
+        return ""
+    if sorted_roles.promoted or sorted_roles.stable is None:
+        return f"{each.pod_hash} is all there is" if count < wanted else ""
+    carried = seen.weights.canary if each is sorted_roles.new else seen.weights.total - seen.weights.canary
+    needed = ceil(Fraction(wanted * carried, seen.weights.total))
+    if each is sorted_roles.new and position.canary_scale(seen.rollout) is not None:
+        needed = min(1, needed)  # the user sized the canary apart from its weight
+    return f"{each.pod_hash} carries {carried} of {seen.weights.total}" if count < needed else ""
