@@ -119,12 +119,12 @@ class SecretRef(Spec):
 class DatadogMetric(Spec):
     """A Datadog query, or several and a formula."""
 
-    interval: str = ""
+    interval: str = Field(default="", json_schema_extra={"default": "5m"})
     """5m by default."""
     query: str = ""
     queries: dict[str, str] = {}
     formula: str = ""
-    api_version: Literal["", "v1", "v2"] = ""
+    api_version: Literal["", "v1", "v2"] = Field(default="", json_schema_extra={"default": "v1"})
     """v1 by default."""
     aggregator: Literal["", "avg", "min", "max", "sum", "last", "percentile", "mean", "l2norm", "area"] = ""
     secret_ref: SecretRef = SecretRef()

@@ -1,10 +1,15 @@
 """The Rollout resource."""
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from rollouts.api.canary import AntiAffinity, CanaryStrategy, PodTemplateMetadata, RolloutAnalysis
 from rollouts.api.meta import API_VERSION, OPEN, IntOrString, LabelSelector, Object, ObjectMeta, Spec, Time
 from rollouts.api.rollout_status import RolloutStatus
+
+_IMMUTABLE_SELECTOR: JsonDict = {
+    "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": ".spec.selector is immutable"}]
+}
 
 
 class ObjectRef(Spec):
@@ -63,7 +68,15 @@ class RolloutSpec(Spec):
     """What is to run and how a new version of it arrives."""
 
     replicas: int | None = Field(default=None, ge=0)
-    selector: LabelSelector | None = None
+    selector: LabelSelector | None = Field(
+        default=None,
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {"rule": "self == oldSelf", "message": ".spec.selector is immutable"}
+            ]
+        },
+    )
+    """Which pods belong to the rollout. Cannot be changed."""
     template: Object = Field(default={}, json_schema_extra=OPEN)
     workload_ref: ObjectRef | None = None
     min_ready_seconds: int = Field(default=0, ge=0)
