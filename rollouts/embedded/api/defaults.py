@@ -1,0 +1,217 @@
+"""What the API server fills in for its own kinds, and which of their fields it allocates."""
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rollouts.api.meta import Object
+
+_POLICY = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
+_PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+
+
+def fill(target: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Set what is not set."""
+    for key, value in values.items():
+        if target.get(key) is None:
+            target[key] = value
+
+
+def pod_spec(spec: dict[str, Any]) -> None:
+    """A pod's own defaults, as in a template too."""
+    fill(
+        spec,
+        {
+            "restartPolicy": "Always",
+            "terminationGracePeriodSeconds": 30,
+            "dnsPolicy": "ClusterFirst",
+            "schedulerName": "default-scheduler",
+        },
+    )
+    spec.setdefault("securityContext", {})
+    if account := spec.get("serviceAccountName"):
+        spec.setdefault("serviceAccount", account)
+    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
+        _container(container)
+    for volume in spec.get("volumes") or ():
+        _volume(volume)
+
+
+def _container(container: dict[str, Any]) -> None:
+    fill(container, _POLICY)
+    container.setdefault("resources", {})
+    image = container.get("image", "")
+    tag = image.rsplit("/", 1)[-1].partition(":")[2]
+    latest = "@" not in image and tag in {"", "latest"}
+    fill(container, {"imagePullPolicy": "Always" if latest else "IfNotPresent"})
+    for port in container.get("ports") or ():
+        fill(port, {"protocol": "TCP"})
+    for source in container.get("env") or ():
+        if reference := (source.get("valueFrom") or {}).get("fieldRef"):
+            fill(reference, {"apiVersion": "v1"})
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if found := container.get(probe):
+            fill(found, _PROBE)
+            if get := found.get("httpGet"):
+                fill(get, {"path": "/", "scheme": "HTTP"})
+
+
+def _volume(volume: dict[str, Any]) -> None:
+    for source in ("secret", "configMap", "downwardAPI", "projected"):
+        if found := volume.get(source):
+            fill(found, {"defaultMode": 420})
+
+
+def _template(spec: dict[str, Any]) -> None:
+    template = spec.setdefault("template", {})
+    template.setdefault("metadata", {})
+    pod_spec(template.setdefault("spec", {}))
+
+
+def _pod(obj: Object) -> None:
+    pod_spec(obj.setdefault("spec", {}))
+    fill(obj["spec"], {"enableServiceLinks": True, "preemptionPolicy": "PreemptLowerPriority", "priority": 0})
+    status = obj.setdefault("status", {})
+    fill(status, {"phase": "Pending"})
+    if "qosClass" not in status:
+        status["qosClass"] = _quality(obj["spec"])
+
+
+def _quality(spec: dict[str, Any]) -> str:
+    """The pod's quality of service: Guaranteed when limits equal requests for cpu and memory everywhere."""
+    resources = [container.get("resources") or {} for container in spec.get("containers") or ()]
+    if not any(each.get("limits") or each.get("requests") for each in resources):
+        return "BestEffort"
+    for each in resources:
+        limits, requests = each.get("limits") or {}, each.get("requests") or {}
+        if any(
+            name not in limits or requests.get(name, limits[name]) != limits[name]
+            for name in ("cpu", "memory")
+        ):
+            return "Burstable"
+    return "Guaranteed"
+
+
+def _deployment(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(spec, {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600})
+    strategy = spec.setdefault("strategy", {})
+    fill(strategy, {"type": "RollingUpdate"})
+    if strategy["type"] == "RollingUpdate":
+        fill(strategy.setdefault("rollingUpdate", {}), {"maxUnavailable": "25%", "maxSurge": "25%"})
+    _template(spec)
+
+
+def _replica_set(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(spec, {"replicas": 1})
+    _template(spec)
+    obj.setdefault("status", {}).setdefault("replicas", 0)
+
+
+def _stateful_set(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(spec, {"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady"})
+    fill(spec.setdefault("updateStrategy", {}), {"type": "RollingUpdate"})
+    _template(spec)
+
+
+def _daemon_set(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(spec, {"revisionHistoryLimit": 10})
+    fill(spec.setdefault("updateStrategy", {}), {"type": "RollingUpdate"})
+    _template(spec)
+
+
+def _job(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(spec, {"backoffLimit": 6, "completionMode": "NonIndexed", "suspend": False, "manualSelector": False})
+    if "completions" not in spec and "parallelism" not in spec:
+        fill(spec, {"completions": 1})
+    fill(spec, {"parallelism": 1})
+    _template(spec)
+    uid = obj["metadata"].get("uid")
+    if uid and not spec["manualSelector"]:
+        labels = spec["template"]["metadata"].setdefault("labels", {})
+        name = obj["metadata"]["name"]
+        own = {"controller-uid": uid, "job-name": name}
+        labels.update(own | {f"batch.kubernetes.io/{key}": value for key, value in own.items()})
+        fill(spec, {"selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}})
+
+
+def _cron_job(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(
+        spec,
+        {
+            "concurrencyPolicy": "Allow",
+            "suspend": False,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 1,
+        },
+    )
+
+
+def _service(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(spec, {"type": "ClusterIP", "sessionAffinity": "None"})
+    for port in spec.get("ports") or ():
+        fill(port, {"protocol": "TCP", "targetPort": port.get("port")})
+    if spec["type"] != "ExternalName":
+        fill(
+            spec,
+            {"internalTrafficPolicy": "Cluster", "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"},
+        )
+    obj.setdefault("status", {}).setdefault("loadBalancer", {})
+
+
+def _namespace(obj: Object) -> None:
+    fill(obj.setdefault("spec", {}), {"finalizers": ["kubernetes"]})
+    fill(obj.setdefault("status", {}), {"phase": "Active"})
+    obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
+
+
+def _secret(obj: Object) -> None:
+
+    fill(obj, {"type": "Opaque"})
+    plain = obj.pop("stringData", None) or {}
+    if plain:
+        data = obj.setdefault("data", {})
+        data.update({key: base64.b64encode(value.encode()).decode() for key, value in plain.items()})
+
+
+def _ingress(obj: Object) -> None:
+    obj.setdefault("status", {}).setdefault("loadBalancer", {})
+
+
+def _endpoint_slice(obj: Object) -> None:
+    for port in obj.get("ports") or ():
+        fill(port, {"protocol": "TCP", "name": ""})
+
+
+def _horizontal_pod_autoscaler(obj: Object) -> None:
+    fill(obj.setdefault("spec", {}), {"minReplicas": 1})
+
+
+_BY_KIND: Mapping[tuple[str, str], Callable[[Object], None]] = {
+    ("", "pods"): _pod,
+    ("", "services"): _service,
+    ("", "namespaces"): _namespace,
+    ("", "secrets"): _secret,
+    ("apps", "deployments"): _deployment,
+    ("apps", "replicasets"): _replica_set,
+    ("apps", "statefulsets"): _stateful_set,
+    ("apps", "daemonsets"): _daemon_set,
+    ("batch", "jobs"): _job,
+    ("batch", "cronjobs"): _cron_job,
+    ("networking.k8s.io", "ingresses"): _ingress,
+    ("discovery.k8s.io", "endpointslices"): _endpoint_slice,
+    ("autoscaling", "horizontalpodautoscalers"): _horizontal_pod_autoscaler,
+}
+
+
+def apply_defaults(key: tuple[str, str], obj: Object) -> None:
+    """Fill in what the author left to the server; the object is changed in place."""
+    default = _BY_KIND.get(key)
+    if default is not None:
+        default(obj)

@@ -1,0 +1,147 @@
+"""What a write may touch: identity stays, status and the rest are written apart."""
+
+from typing import Literal
+
+from rollouts.api.meta import Object
+from rollouts.embedded.api.kinds import Kind
+from rollouts.embedded.api.status import (
+    STALE,
+    bad_request,
+    conflict,
+    forbidden_field,
+    invalid,
+    required,
+    wrong,
+)
+
+Part = Literal["", "status"]
+"""What a write may change: everything but the status, or the status alone."""
+_SERVER_OWNED = (
+    "uid",
+    "creationTimestamp",
+    "resourceVersion",
+    "generation",
+    "namespace",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+
+
+def identify(kind: Kind, namespace: str, body: Object) -> Object:
+    """Check that a body is of the kind and the namespace that the path says; returns its metadata.
+
+    Raises:
+        Refusal: 400.
+    """
+    if not isinstance(body, dict) or not isinstance(body.get("metadata", {}), dict):
+        raise bad_request(f"the body is no {kind.kind}: it needs a map with apiVersion, kind and metadata")
+    said = body.setdefault("apiVersion", kind.api_version), body.setdefault("kind", kind.kind)
+    if said != (kind.api_version, kind.kind):
+        raise bad_request(
+            f"the API version in the data ({said[0]}, kind {said[1]}) does not match the expected API version"
+            f" ({kind.api_version}, kind {kind.kind})"
+        )
+    meta: Object = body.setdefault("metadata", {})
+    if meta.get("namespace", namespace) not in {"", namespace}:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+            f" ({meta['namespace']} and {namespace or 'none'})"
+        )
+    if namespace:
+        meta["namespace"] = namespace
+    else:
+        meta.pop("namespace", None)
+    return meta
+
+
+def is_for(kind: Kind, meta: Object, before: Object) -> None:
+    """Check that a write means the object as it is now.
+
+    Raises:
+        Refusal: another incarnation or another version of it (409).
+    """
+    if meta.get("uid") not in {None, "", before["uid"]}:
+        why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {before['uid']}"
+        raise conflict(kind.plural, kind.group, before["name"], why)
+    if meta.get("resourceVersion") not in {None, "", "0", before["resourceVersion"]}:
+        raise conflict(kind.plural, kind.group, before["name"], STALE)
+
+
+def isolate(kind: Kind, old: Object, new: Object, part: Part, *, owners_too: bool) -> Object:
+    """The new state with everything that this write may not change as it was.
+
+    Args:
+        kind: what it is.
+        old: what is stored.
+        new: what was sent; it is used up.
+        part: what may change.
+        owners_too: the write sets metadata.managedFields.
+
+    Raises:
+        Refusal: the name changes, or a finalizer comes to an object that is being deleted (422).
+    """
+    before = old["metadata"]
+    if not owners_too and "managedFields" not in new["metadata"] and "managedFields" in before:
+        new["metadata"]["managedFields"] = before["managedFields"]
+    if part == "status":
+        return _status_of(old, new)
+    meta = new["metadata"]
+    for own in _SERVER_OWNED:
+        if own in before:
+            meta[own] = before[own]
+        else:
+            meta.pop(own, None)
+    meta.pop("selfLink", None)
+    if before.get("generateName"):
+        meta.setdefault("generateName", before["generateName"])
+    if meta.get("name") != before["name"]:
+        cause = wrong("metadata.name", meta.get("name"), "field is immutable")
+        raise invalid(kind.kind, kind.group, before["name"], [cause])
+    if kind.status:
+        new.pop("status", None)
+        if "status" in old:
+            new["status"] = old["status"]
+    _keep_addresses(kind, old, new)
+    _finalizers_only_leave(kind, new, old)
+    return new
+
+
+def _status_of(old: Object, new: Object) -> Object:
+    """The old object with the new one's status, and its managedFields."""
+    kept = {key: value for key, value in old.items() if key != "status"}
+    kept["metadata"] = {key: value for key, value in old["metadata"].items() if key != "managedFields"}
+    if owners := new["metadata"].get("managedFields"):
+        kept["metadata"]["managedFields"] = owners
+    return kept | ({"status": new["status"]} if new.get("status") is not None else {})
+
+
+def _keep_addresses(kind: Kind, old: Object, new: Object) -> None:
+    """A service that does not say its address keeps the one it was given."""
+    spec = new.get("spec")
+    if kind.key != ("", "services") or not isinstance(spec, dict) or spec.get("type") == "ExternalName":
+        return
+    for own in ("clusterIP", "clusterIPs"):
+        if not spec.get(own) and own in old["spec"]:
+            spec[own] = old["spec"][own]
+
+
+def _finalizers_only_leave(kind: Kind, new: Object, old: Object) -> None:
+    if not old["metadata"].get("deletionTimestamp"):
+        return
+    added = set(new["metadata"].get("finalizers") or ()) - set(old["metadata"].get("finalizers") or ())
+    if added:
+        why = f"no new finalizers can be added if the object is being deleted, found {sorted(added)}"
+        cause = forbidden_field("metadata.finalizers", why)
+        raise invalid(kind.kind, kind.group, old["metadata"]["name"], [cause])
+
+
+def require_version(kind: Kind, body: Object) -> None:
+    """Custom kinds take a PUT only with the version it replaces.
+
+    Raises:
+        Refusal: 422.
+    """
+    meta = body.get("metadata") or {}
+    if kind.conditional_update and not meta.get("resourceVersion"):
+        cause = required("metadata.resourceVersion", "must be specified for an update")
+        raise invalid(kind.kind, kind.group, meta.get("name", ""), [cause])

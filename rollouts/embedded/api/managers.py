@@ -1,0 +1,112 @@
+"""Who owns which field: metadata.managedFields.
+
+Ownership is followed from an object's first server-side apply on. What was there before belongs to
+`before-first-apply`, as on a server that had not followed it; objects that nobody applies stay small.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rollouts.api.meta import Object
+from rollouts.embedded.api.fieldset import FieldPath, changed, from_fields, leaves, to_fields
+from rollouts.embedded.api.kinds import Kind
+
+BEFORE = "before-first-apply"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manager:
+    """One owner and what it owns."""
+
+    name: str
+    operation: str
+    """`Apply` or `Update`."""
+    api_version: str
+    subresource: str = ""
+    time: str = ""
+    paths: frozenset[FieldPath] = frozenset()
+
+    def is_same(self, other: "Manager") -> bool:
+        """Whether both are one entry of managedFields."""
+        mine = (self.name, self.operation, self.api_version, self.subresource)
+        return mine == (other.name, other.operation, other.api_version, other.subresource)
+
+
+def read(obj: Object) -> tuple[Manager, ...]:
+    """The owners of an object's fields."""
+    return tuple(
+        Manager(
+            name=entry.get("manager", ""),
+            operation=entry.get("operation", "Update"),
+            api_version=entry.get("apiVersion", ""),
+            subresource=entry.get("subresource", ""),
+            time=entry.get("time", ""),
+            paths=frozenset(from_fields(entry.get("fieldsV1") or {})),
+        )
+        for entry in obj["metadata"].get("managedFields") or ()
+    )
+
+
+def write(obj: Object, owners: Iterable[Manager]) -> None:
+    """Set metadata.managedFields; an owner of nothing is dropped."""
+    obj["metadata"]["managedFields"] = [
+        {
+            "manager": owner.name,
+            "operation": owner.operation,
+            "apiVersion": owner.api_version,
+            "time": owner.time,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": to_fields(owner.paths),
+            **({"subresource": owner.subresource} if owner.subresource else {}),
+        }
+        for owner in sorted(owners, key=lambda owner: (owner.operation, owner.time, owner.name))
+        if owner.paths
+    ]
+
+
+def of_part(paths: Iterable[FieldPath], kind: Kind, part: str) -> frozenset[FieldPath]:
+    """The paths that a write to this part of the object can own."""
+    if not kind.status:
+        return frozenset(paths)
+    return frozenset(path for path in paths if (path[0] == "f:status") == (part == "status"))
+
+
+def first(kind: Kind, obj: Object) -> tuple[Manager, ...]:
+    """The owners of an object that nobody applied yet."""
+    known = read(obj)
+    if known:
+        return known
+    paths = leaves(kind.schema or {}, obj)
+    created = obj["metadata"].get("creationTimestamp", "")
+    return (
+        Manager(
+            name=BEFORE,
+            operation="Update",
+            api_version=kind.api_version,
+            time=created,
+            paths=frozenset(paths),
+        ),
+    )
+
+
+def writer(kind: Kind, name: str, part: str, now: str) -> Manager:
+    """Who makes a write that is no apply."""
+    return Manager(name=name, operation="Update", api_version=kind.api_version, subresource=part, time=now)
+
+
+def updated(kind: Kind, old: Object, new: Object, me: Manager) -> None:
+    """Follow a write that was no apply: what it changed is its own now, and nobody else's."""
+    schema = kind.schema or {}
+    before, after = leaves(schema, old), leaves(schema, new)
+    touched = changed(before, after)
+    if not touched:
+        return
+    gained = of_part(touched & after.keys(), kind, me.subresource)
+    owners: list[Manager] = []
+    for owner in read(new):
+        left = owner.paths - touched
+        if owner.is_same(me):
+            me = replace(me, paths=left)
+        else:
+            owners.append(replace(owner, paths=left))
+    write(new, [*owners, replace(me, paths=me.paths | gained)])

@@ -1,0 +1,157 @@
+"""The ways to change an object by a part of it: JSON merge patch, JSON patch, strategic merge patch."""
+
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+
+from rollouts.api.meta import Object
+from rollouts.embedded.api.definitions import MERGE_KEY, STRATEGY, Schema, resolve
+from rollouts.embedded.api.fieldset import child_schema
+from rollouts.embedded.api.kinds import Kind
+from rollouts.embedded.api.status import Refusal, bad_request, unsupported_media
+
+MERGE = "application/merge-patch+json"
+JSON = "application/json-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = ("application/apply-patch+yaml", "application/apply-patch+json")
+
+
+def patched(kind: Kind, content_type: str, obj: Object, patch: Any) -> Object:
+    """The object after the patch; `obj` is the caller's to give away.
+
+    Raises:
+        Refusal: 400 for a malformed patch, 415 for a kind of patch that this kind does not take, 422 for a
+            JSON patch whose test fails or whose path is not there.
+    """
+    if content_type == JSON:
+        return _json_patch(obj, patch)
+    if not isinstance(patch, dict):
+        raise bad_request(f"a patch of type {content_type} must be a map, not {type(patch).__name__}")
+    if content_type == MERGE:
+        merged: Object = merge(obj, patch)
+        return merged
+    if content_type == STRATEGIC and not kind.custom:
+        result: Object = strategic(resolve(kind.schema or {}), obj, patch)
+        return result
+    raise unsupported_media(content_type, accepted(kind))
+
+
+def accepted(kind: Kind) -> tuple[str, ...]:
+    """The patch types that a kind takes."""
+    return (JSON, MERGE, *APPLY) if kind.custom else (JSON, MERGE, STRATEGIC, *APPLY)
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """RFC 7386: null removes, maps merge, all else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge(result.get(key), value)
+    return result
+
+
+def _json_patch(obj: Object, patch: Any) -> Object:
+    if not isinstance(patch, list):
+        raise bad_request("a JSON patch must be a list of operations")
+    try:
+        result = jsonpatch.JsonPatch(patch).apply(obj, in_place=True)
+    except jsonpatch.InvalidJsonPatch as error:
+        raise bad_request(f"error decoding patch: {error}") from error
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
+        message = f"the server rejected our request due to an error in our request: {error}"
+        raise Refusal(422, "Invalid", message) from error
+    if not isinstance(result, dict):
+        raise bad_request("the patch leaves no object")
+    return result
+
+
+def strategic(schema: Schema, target: Any, patch: Any) -> Any:
+    """A strategic merge patch, for built-in types.
+
+    Raises:
+        Refusal: an unknown directive, or an element without its merge key (400).
+    """
+    patch = dict(patch)
+    directive = patch.pop("$patch", None)
+    if directive == "replace":
+        return patch
+    if directive == "delete":
+        return {}
+    if directive not in {None, "merge"}:
+        raise bad_request(f'Unknown patch type found: "{directive}" in $patch; use merge, replace or delete')
+    result = dict(target) if isinstance(target, dict) else {}
+    if (retained := patch.pop("$retainKeys", None)) is not None:
+        result = {key: value for key, value in result.items() if key in retained}
+    orders, removals = _lists(patch, "$setElementOrder/"), _lists(patch, "$deleteFromPrimitiveList/")
+    for name, removed in removals.items():
+        result[name] = [item for item in result.get(name) or () if item not in removed]
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = _merged_field(_field(schema, name), result.get(name), value, name)
+    for name, order in orders.items():
+        if isinstance(result.get(name), list):
+            result[name] = _ordered(_field(schema, name).get(MERGE_KEY, ""), result[name], order)
+    return result
+
+
+def _lists(patch: dict[str, Any], prefix: str) -> dict[str, list[Any]]:
+    """Take the directives about lists out of a patch, by the field they are about."""
+    return {key.removeprefix(prefix): patch.pop(key) for key in list(patch) if key.startswith(prefix)}
+
+
+def _merged_field(schema: Schema, target: Any, value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return strategic(schema, target, value)
+    if isinstance(value, list) and "merge" in str(schema.get(STRATEGY, "")):
+        return _merge_list(schema, target or [], value, name)
+    return value
+
+
+def _field(schema: Schema, name: str) -> Schema:
+    return resolve({"$ref": "V1ObjectMeta"}) if name == "metadata" else child_schema(schema, name)
+
+
+def _merge_list(schema: Schema, target: list[Any], patch: list[Any], name: str) -> list[Any]:
+    key = schema.get(MERGE_KEY)
+    if not key:
+        return [*target, *(item for item in patch if item not in target)]
+    if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
+        return [item for item in patch if item.get("$patch") != "replace"]
+    items = resolve(schema["items"])
+    result = list(target)
+    for change in patch:
+        if not isinstance(change, dict) or key not in change:
+            raise bad_request(f"map: {change} in {name} does not contain declared merge key: {key}")
+        at = next((index for index, item in enumerate(result) if item.get(key) == change[key]), None)
+        if change.get("$patch") == "delete":
+            result = [item for item in result if item.get(key) != change[key]]
+        elif at is None:
+            result.append(strategic(items, None, change))
+        else:
+            result[at] = strategic(items, result[at], change)
+    return result
+
+
+def _ordered(key: str, items: list[Any], order: list[Any]) -> list[Any]:
+    """The elements that the order names, in that order; the others stay behind the one they stood behind."""
+    wanted = [entry.get(key) if isinstance(entry, dict) else entry for entry in order]
+
+    def mark(item: Any) -> Any:
+        return item.get(key) if isinstance(item, dict) else item
+
+    places = {value: index for index, value in enumerate(wanted)}
+    named = sorted((item for item in items if mark(item) in places), key=lambda item: places[mark(item)])
+    result = list(named)
+    for index, item in enumerate(items):
+        if mark(item) not in places:
+            before = items[index - 1] if index else None
+            at = result.index(before) + 1 if before in result else 0
+            result.insert(at, item)
+    return result

@@ -1,0 +1,138 @@
+"""The subresources that are more than a part of their object: scale, eviction, finalize."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rollouts.api.meta import Object
+from rollouts.embedded.api.deletion import DeleteOptions, delete
+from rollouts.embedded.api.kinds import Kind, Scale
+from rollouts.embedded.api.objects import Objects
+from rollouts.embedded.api.selectors import matches
+from rollouts.embedded.api.status import Cause, Refusal, bad_request, invalid, wrong
+
+_PODS, _BUDGETS = ("", "pods"), ("policy", "poddisruptionbudgets")
+
+
+def read_path(obj: Object, path: str) -> Any:
+    """A value by a path of plain fields (`.spec.replicas`), or None."""
+    value: Any = obj
+    for key in path.strip(".").split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def scale_of(kind: Kind, scale: Scale, obj: Object) -> Object:
+    """An object's autoscaling/v1 Scale."""
+    meta = obj["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    status: Object = {"replicas": read_path(obj, scale.status) or 0}
+    chosen = read_path(obj, scale.selector) if kind.custom and scale.selector else None
+    if not kind.custom:
+        chosen = _selector_text(obj["spec"].get("selector") or {})
+    if chosen:
+        status["selector"] = chosen
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {key: meta[key] for key in kept if key in meta},
+        "spec": {"replicas": read_path(obj, scale.spec) or 0},
+        "status": status,
+    }
+
+
+def _selector_text(selector: Object) -> str:
+    terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
+    for term in selector.get("matchExpressions") or ():
+        key, values = term["key"], ",".join(term.get("values") or ())
+        match term["operator"]:
+            case "In":
+                terms.append(f"{key} in ({values})")
+            case "NotIn":
+                terms.append(f"{key} notin ({values})")
+            case "Exists":
+                terms.append(key)
+            case _:
+                terms.append(f"!{key}")
+    return ",".join(terms)
+
+
+def scaled(kind: Kind, scale: Scale, obj: Object, wanted: Object) -> Object:
+    """The object with the replicas of a Scale.
+
+    Raises:
+        Refusal: the replicas are no count (422), or it is no Scale (400).
+    """
+    if wanted.get("kind", "Scale") != "Scale":
+        raise bad_request(f"the scale subresource takes a Scale, not {wanted['kind']}")
+    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+        cause = wrong("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid("Scale", "autoscaling", obj["metadata"]["name"], [cause])
+    version = (wanted.get("metadata") or {}).get("resourceVersion")
+    result = {**obj, "metadata": {**obj["metadata"]}}
+    if version:
+        result["metadata"]["resourceVersion"] = version
+    node = result
+    *parents, last = scale.spec.strip(".").split(".")
+    for key in parents:
+        node[key] = dict(node.get(key) or {})
+        node = node[key]
+    node[last] = replicas
+    return result
+
+
+def evict(objects: Objects, kind: Kind, namespace: str, name: str, body: Object, *, dry_run: bool) -> Object:
+    """Delete a pod unless a disruption budget says not now.
+
+    Raises:
+        Refusal: 404, or 429 with the budget's name.
+    """
+    pod = objects.get(kind, namespace, name)
+    for budget in _budgets(objects, namespace, pod):
+        if _is_ready(pod) and disruptions_allowed(objects, budget) <= 0:
+            cause = Cause(
+                "DisruptionBudget",
+                f"The disruption budget {budget['metadata']['name']} does not allow an eviction now",
+                "",
+            )
+            message = "Cannot evict pod as it would violate the pod's disruption budget."
+            raise Refusal(429, "TooManyRequests", message, name=name, causes=[cause], retry_after=10)
+    options = DeleteOptions.read(body.get("deleteOptions"), {"dryRun": "All"} if dry_run else {})
+    delete(objects, kind, namespace, name, options)
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def _budgets(objects: Objects, namespace: str, pod: Object) -> Iterator[Object]:
+    labels = pod["metadata"].get("labels") or {}
+    for budget in objects.storage.list(_BUDGETS, namespace):
+        if matches((budget.get("spec") or {}).get("selector"), labels):
+            yield budget
+
+
+def disruptions_allowed(objects: Objects, budget: Object) -> int:
+    """How many ready pods a budget lets go now. Percentages are of the pods selected, rounded up."""
+    spec, namespace = budget.get("spec") or {}, budget["metadata"]["namespace"]
+    pods = [
+        pod
+        for pod in objects.storage.list(_PODS, namespace)
+        if matches(spec.get("selector"), pod["metadata"].get("labels") or {})
+    ]
+    healthy = sum(_is_ready(pod) and not pod["metadata"].get("deletionTimestamp") for pod in pods)
+    if "maxUnavailable" in spec:
+        wanted = len(pods) - _count(spec["maxUnavailable"], len(pods))
+    else:
+        wanted = _count(spec.get("minAvailable", 1), len(pods))
+    return max(0, healthy - max(0, wanted))
+
+
+def _count(value: int | str, total: int) -> int:
+    if isinstance(value, int):
+        return value
+    return -(-int(value.rstrip("%")) * total // 100)
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)

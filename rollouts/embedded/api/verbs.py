@@ -1,0 +1,169 @@
+"""What each HTTP method does to a resource and to its subresources."""
+
+from typing import Any
+
+from rollouts.api.meta import Object
+from rollouts.embedded.api import apply as server_side_apply
+from rollouts.embedded.api import patch
+from rollouts.embedded.api.deletion import DeleteOptions, delete
+from rollouts.embedded.api.isolation import Part, require_version
+from rollouts.embedded.api.managers import Manager
+from rollouts.embedded.api.objects import Objects, Options, copy
+from rollouts.embedded.api.query import field_manager, flag, write_options
+from rollouts.embedded.api.reading import list_objects
+from rollouts.embedded.api.routes import Route
+from rollouts.embedded.api.status import (
+    STALE,
+    Refusal,
+    bad_request,
+    conflict,
+    method_not_allowed,
+    no_such_path,
+    not_found,
+    unsupported_media,
+)
+from rollouts.embedded.api.subresources import evict, scale_of, scaled
+from rollouts.kube.transport import Request
+
+
+def perform(objects: Objects, route: Route, request: Request, warnings: list[str]) -> tuple[int, Any]:
+    """Do what a request asks of a resource: the code of the answer, and its body.
+
+    Raises:
+        Refusal: whatever speaks against it; 405 for a method that is not served there.
+    """
+    options = write_options(request, warnings)
+    match request.method, bool(route.name), route.subresource:
+        case "GET", False, _:
+            return 200, list_objects(objects, route, request.query)
+        case "GET", True, "" | "status":
+            return 200, _get(objects, route)
+        case "GET", True, "scale":
+            return 200, _read_scale(route, _get(objects, route))
+        case "POST", False, _:
+            return 201, objects.create(route.kind, route.namespace, _body(request), options)
+        case "POST", True, "eviction":
+            return 201, evict(
+                objects,
+                route.kind,
+                route.namespace,
+                route.name,
+                _body(request),
+                dry_run=options.dry_run,
+            )
+        case "PUT", True, "" | "status" | "scale" | "finalize":
+            return 200, _put(objects, route, _body(request), options)
+        case "PATCH", True, "" | "status" | "scale":
+            return _patch(objects, route, request, options)
+        case "DELETE", True, "":
+            delete_options = DeleteOptions.read(request.body, request.query)
+            return 200, delete(objects, route.kind, route.namespace, route.name, delete_options)
+        case "DELETE", False, _:
+            return 200, _delete_collection(objects, route, request)
+    raise method_not_allowed(request.method)
+
+
+def _get(objects: Objects, route: Route) -> Object:
+    return objects.get(route.kind, route.namespace, route.name)
+
+
+def _read_scale(route: Route, obj: Object) -> Object:
+    if route.kind.scale is None:
+        raise no_such_path()
+    return scale_of(route.kind, route.kind.scale, obj)
+
+
+def _put(objects: Objects, route: Route, body: Object, options: Options) -> Object:
+    old = _get(objects, route)
+    if route.subresource == "scale" and route.kind.scale is not None:
+        body = scaled(route.kind, route.kind.scale, old, body)
+        return _read_scale(route, objects.replace(route.kind, old, copy(body), options))
+    if isinstance(meta := body.get("metadata"), dict) and meta.get("name", route.name) != route.name:
+        raise bad_request(
+            f"the name of the object ({meta['name']}) does not match the name on the URL ({route.name})"
+        )
+    if route.subresource == "":
+        require_version(route.kind, body)
+    return objects.replace(route.kind, old, body, options, _part(route))
+
+
+def _patch(objects: Objects, route: Route, request: Request, options: Options) -> tuple[int, Object]:
+    kind = route.kind
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip()
+    if content_type in patch.APPLY:
+        return _apply(objects, route, request, options)
+    if content_type not in patch.accepted(kind):
+        raise unsupported_media(content_type, patch.accepted(kind))
+    old = _get(objects, route)
+    if route.subresource == "scale" and kind.scale is not None:
+        wanted = patch.patched(kind, patch.MERGE if content_type == patch.STRATEGIC else content_type,
+                               _read_scale(route, copy(old)), request.body)  # fmt: skip
+        new = objects.replace(kind, old, scaled(kind, kind.scale, copy(old), wanted), options)
+        return 200, _read_scale(route, new)
+    new = patch.patched(kind, content_type, copy(old), request.body)
+    return 200, objects.replace(kind, old, new, options, _part(route))
+
+
+def _apply(objects: Objects, route: Route, request: Request, options: Options) -> tuple[int, Object]:
+    kind, config = route.kind, _body(request)
+    if route.subresource == "scale":
+        raise Refusal(
+            501, "NotImplemented", "server-side apply of a Scale is not supported; use a merge patch"
+        )
+    name = field_manager(request, required=True)
+    for key, value in (("name", route.name), ("namespace", route.namespace)):
+        if value and config.setdefault("metadata", {}).setdefault(key, value) != value:
+            raise bad_request(f"metadata.{key} ({config['metadata'][key]}) does not match the URL ({value})")
+    if "managedFields" in config["metadata"]:
+        raise bad_request("metadata.managedFields must be nil")
+    if config.get("apiVersion") != kind.api_version or config.get("kind") != kind.kind:
+        raise bad_request(f"an applied object must say apiVersion {kind.api_version} and kind {kind.kind}")
+    part = _part(route)
+    me = Manager(
+        name=name,
+        operation="Apply",
+        api_version=kind.api_version,
+        subresource=part,
+        time=objects.now(),
+    )
+    live = objects.storage.get(kind.key, route.namespace, route.name)
+    if live is None and (config["metadata"].get("uid") or part):
+        uid = config["metadata"].get("uid")
+        if part:
+            raise not_found(kind.plural, kind.group, route.name)
+        raise conflict(
+            kind.plural, kind.group, route.name, f"uid mismatch: the object with {uid} is not there"
+        )
+    if live is not None and config["metadata"].get("resourceVersion") not in {
+        None, "", live["metadata"]["resourceVersion"],
+    }:  # fmt: skip
+        raise conflict(kind.plural, kind.group, route.name, STALE)
+    options.applied = True
+    force = flag(request.query, "force")
+    merged = copy(server_side_apply.apply(kind, live, config, me, force=force))
+    if live is None:
+        return 201, objects.create(kind, route.namespace, merged, options)
+    return 200, objects.replace(kind, live, merged, options, part)
+
+
+def _delete_collection(objects: Objects, route: Route, request: Request) -> Object:
+    if route.kind.key == ("", "namespaces"):
+        raise method_not_allowed("DELETE")
+    found = list_objects(objects, route, request.query)
+    options = DeleteOptions.read(request.body, request.query)
+    for obj in found["items"]:
+        meta = obj["metadata"]
+        delete(objects, route.kind, meta.get("namespace", ""), meta["name"], options)
+    return found
+
+
+def _part(route: Route) -> Part:
+    return "status" if route.subresource == "status" else ""
+
+
+def _body(request: Request) -> Object:
+    if not isinstance(request.body, dict):
+        raise bad_request(
+            "the body of the request must be a map: an object with apiVersion, kind and metadata"
+        )
+    return request.body
