@@ -4,10 +4,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Literal
 
+from rollouts.api.application import Application
 from rollouts.api.meta import Object
+from rollouts.api.validation import parse, validate_application
 from rollouts.client import application_intents as intents
 from rollouts.client.application_intents import NewApplication, SyncRequest
 from rollouts.client.application_view import ApplicationView
+from rollouts.client.difference import ObjectDifference, difference
 from rollouts.client.errors import OperationFailed, RevisionRejected
 from rollouts.client.follow import follow
 from rollouts.client.verbs import Duration, command, read, read_all, until
@@ -29,9 +32,16 @@ class Applications:
         self._user = user
 
     async def create(self, new: NewApplication, *, namespace: str = "") -> ApplicationView:
-        """Create an application."""
+        """Create an application.
+
+        Raises:
+            InvalidSpec: the engine would refuse it; the first of the reasons.
+        """
         where = namespace or self._namespace
-        return ApplicationView(await self._kube.create(APPLICATIONS, intents.create(new, where), where))
+        body = intents.create(new, where)
+        for problem in validate_application(parse(Application, body)):
+            raise problem
+        return ApplicationView(await self._kube.create(APPLICATIONS, body, where))
 
     async def get(self, name: str, *, namespace: str = "") -> ApplicationView:
         """Read one application."""
@@ -52,6 +62,17 @@ class Applications:
     async def history(self, name: str, *, namespace: str = "") -> tuple[Object, ...]:
         """Past deployments, oldest first; `id` is what rollback takes."""
         return (await self.get(name, namespace=namespace)).history
+
+    async def diff(
+        self, name: str, *, revision: str = "", namespace: str = ""
+    ) -> tuple[ObjectDifference, ...]:
+        """Compare the cluster with Git, in this process and with the user's own access to both.
+
+        Raises:
+            InvalidSpec: the source does not render.
+            Unavailable: the repository does not answer.
+        """
+        return await difference(self._kube, await self.get(name, namespace=namespace), revision)
 
     async def refresh(
         self, name: str, *, kind: Literal["normal", "hard"] = "normal", namespace: str = ""

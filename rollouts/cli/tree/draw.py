@@ -19,9 +19,11 @@ class Node:
     children: tuple["Node", ...] = ()
 
 
-def draw(root: Node) -> str:
-    """Draw a node and all below it."""
-    heads = ("NAME", "KIND", "STATUS", "AGE", "INFO")
+HEADS = ("NAME", "KIND", "STATUS", "AGE", "INFO")
+
+
+def draw(root: Node, heads: tuple[str, ...] = HEADS) -> str:
+    """Draw a node and all below it; `heads` are the titles of the five columns."""
     return table(heads, ((f"{lead}{n.name}", n.kind, n.status, n.age, n.info) for lead, n in _lines(root)))
 
 

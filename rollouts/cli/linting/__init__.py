@@ -1,0 +1,1 @@
+"""What `rollouts lint` does: read documents, judge each, then judge them together."""

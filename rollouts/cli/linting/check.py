@@ -1,0 +1,117 @@
+"""What the engine would refuse. Pure: documents in, findings out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rollouts.api.analysis import AnalysisTemplate, ClusterAnalysisTemplate
+from rollouts.api.application import Application
+from rollouts.api.errors import InvalidSpec
+from rollouts.api.meta import API_VERSION, Object
+from rollouts.api.rollout import Rollout
+from rollouts.api.validation import (
+    parse,
+    validate_analysis_template,
+    validate_application,
+    validate_rollout,
+)
+from rollouts.cli.linting.finding import Document, Finding, finding
+from rollouts.controller import references
+from rollouts.gitops.lint import lint
+from rollouts.kube import resources
+from rollouts.kube.resources import Resource
+from rollouts.kube.store import Writer
+
+_NAMESPACE = "default"
+"""Where documents without a namespace are taken to go: all into the same."""
+
+_Judge = tuple[type[Any], Callable[[Any], tuple[InvalidSpec, ...]]]
+_JUDGES: Mapping[str, _Judge] = {
+    "Rollout": (Rollout, validate_rollout),
+    "AnalysisTemplate": (AnalysisTemplate, validate_analysis_template),
+    "ClusterAnalysisTemplate": (ClusterAnalysisTemplate, validate_analysis_template),
+    "Application": (Application, validate_application),
+}
+_REFERABLE: tuple[Resource, ...] = (
+    resources.SERVICES,
+    resources.INGRESSES,
+    resources.HTTP_ROUTES,
+    resources.ANALYSIS_TEMPLATES,
+    resources.CLUSTER_ANALYSIS_TEMPLATES,
+)
+
+
+def check(documents: Sequence[Document], strays: Mapping[str, bytes]) -> list[Finding]:
+    """Judge each document by itself, then what they say of each other.
+
+    Args:
+        documents: what was read.
+        strays: files named `kustomize`, by path.
+    """
+    found: list[Finding] = []
+    good: list[tuple[Document, Rollout]] = []
+    for document in documents:
+        if document.object is None:
+            message = "is no Kubernetes object: it needs apiVersion, kind and metadata.name"
+            found.append(finding(document, message))
+            continue
+        problems, model = _judge(document.object)
+        found += [finding(document, p.message, p.field) for p in problems]
+        if isinstance(model, Rollout) and not problems:
+            good.append((document, model))
+    found += _references(documents, good)
+    found += _together(documents, strays)
+    return found
+
+
+def _judge(body: Object) -> tuple[tuple[InvalidSpec, ...], object]:
+    if body["apiVersion"] != API_VERSION or body["kind"] not in _JUDGES:
+        return (), None
+    model_class, validate = _JUDGES[body["kind"]]
+    try:
+        model = parse(model_class, body)
+    except InvalidSpec as error:
+        return (error,), None
+    return validate(model), model
+
+
+def _references(documents: Sequence[Document], rollouts: list[tuple[Document, Rollout]]) -> Iterator[Finding]:
+    """What a rollout refers to and the files do not hold, or hold differently."""
+    store = Writer()
+    kinds = {(r.api_version, r.kind): r for r in _REFERABLE}
+    held: set[str] = set()
+    for document in documents:
+        body = document.object
+        resource = kinds.get((body["apiVersion"], body["kind"])) if body else None
+        if body is not None and resource is not None:
+            store.put(resource, _placed(body, resource.namespaced))
+            held.add(resource.kind)
+    for document, rollout in rollouts:
+        metadata = rollout.metadata
+        placed = rollout.model_copy(
+            update={"metadata": metadata.model_copy(update={"namespace": metadata.namespace or _NAMESPACE})}
+        )
+        for sentence in references.problems(store, placed):
+            kind = sentence.partition(" ")[0]
+            # A kind of which the files hold nothing is kept elsewhere; ports are judged with all ingresses.
+            if (" not found" in sentence and kind not in held) or " sends to port " in sentence:
+                continue
+            yield finding(document, sentence)
+
+
+def _together(documents: Sequence[Document], strays: Mapping[str, bytes]) -> Iterator[Finding]:
+    """What renders without an error and yet cannot be meant, as the sync would warn of it."""
+    objects = tuple(d.object for d in documents if d.object is not None)
+    by_title = {f"{d.object['kind']} {d.object['metadata']['name']}": d for d in documents if d.object}
+    for sentence in lint(objects, _NAMESPACE, strays):
+        title = " ".join(sentence.split(" ", 2)[:2])
+        if title in by_title:
+            yield finding(by_title[title], sentence.removeprefix(f"{title} "))
+        else:
+            file = next((path for path in strays if f'"{path}"' in sentence), "")
+            yield Finding(file=file or "all files", message=sentence)
+
+
+def _placed(body: Object, namespaced: bool) -> Object:
+    if not namespaced or body["metadata"].get("namespace"):
+        return body
+    return {**body, "metadata": {**body["metadata"], "namespace": _NAMESPACE}}
