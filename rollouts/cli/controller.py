@@ -1,15 +1,18 @@
 """`rollouts controller`: run the engine against any cluster, here or in a pod."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from rollouts.api.duration import parse_duration
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-class _Duration(click.ParamType):
+
+class _Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
@@ -21,7 +24,7 @@ class _Duration(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-def _port(name: str, default: int, what: str) -> Any:
+def _port(name: str, default: int, what: str) -> Callable[[F], F]:
     text = f"{what}; 0 turns it off."
     return click.option(name, type=click.IntRange(0, 65535), default=default, show_default=True, help=text)
 
@@ -44,7 +47,8 @@ def _port(name: str, default: int, what: str) -> Any:
 @_port("--health-port", 8080, "/healthz and /readyz")
 @_port("--webhook-port", 0, "Where Git servers announce pushes")
 @click.option(
-    "--address",
+    "--listen",
+    "address",
     metavar="IP",
     default="",
     help="What the ports bind to; loopback, and in a pod all addresses.",

@@ -1,0 +1,191 @@
+"""The manager calls `reconcile` with names: after changes, at the time asked for, and after failures."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from rollouts.api.errors import InvalidSpec
+from rollouts.api.meta import Object
+from rollouts.controller.manager import Manager, after_error
+from rollouts.controller.ownwrites import Tracking
+from rollouts.controller.reconciler import Key, KeysOf
+from rollouts.kube.client import Client
+from rollouts.kube.errors import Conflict, ServerError, TooManyRequests, Unreachable
+from rollouts.kube.resources import CONFIG_MAPS, SECRETS, Resource
+from rollouts.kube.store import Store, Writer
+from tests.controller.api import running, server, virtually
+
+Answer = Callable[[Key], Awaitable[timedelta | None]]
+
+
+async def _rest(_: Key) -> timedelta | None:
+    return None
+
+
+@dataclass
+class Toy:
+    """Reconciles ConfigMaps, and notes when it was called with what."""
+
+    answer: Answer = _rest
+    resource: Resource = CONFIG_MAPS
+    calls: list[tuple[float, str]] = field(default_factory=list)
+
+    def watches(self) -> Mapping[Resource, KeysOf]:
+        return {SECRETS: lambda obj: (Key("default", obj["metadata"]["labels"]["for"]),)}
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        self.calls.append((round(asyncio.get_running_loop().time(), 3), key.name))
+        return await self.answer(key)
+
+    def times(self, name: str) -> list[float]:
+        return [at for at, called in self.calls if called == name]
+
+
+def config_map(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}
+
+
+async def write(client: Client, name: str, value: str) -> None:
+    await client.patch(CONFIG_MAPS, name, {"data": {"value": value}}, "default")
+
+
+@virtually
+async def test_what_is_there_and_what_comes_is_looked_at() -> None:
+    _, client = server()
+    await client.create(CONFIG_MAPS, config_map("old"), "default")
+    toy = Toy()
+    async with running(Manager(client, Writer(), [toy]).run()):
+        await asyncio.sleep(1)
+        await client.create(CONFIG_MAPS, config_map("new"), "default")
+        await asyncio.sleep(1)
+        await client.delete(CONFIG_MAPS, "old", "default")
+        await asyncio.sleep(1)
+    assert [name for _, name in toy.calls] == ["old", "new", "old"]
+
+
+@virtually
+async def test_a_change_of_another_kind_concerns_what_it_is_mapped_to() -> None:
+    _, client = server()
+    toy = Toy()
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s", "namespace": "default", "labels": {"for": "a"}},
+    }
+    async with running(Manager(client, Writer(), [toy]).run()):
+        await asyncio.sleep(1)
+        await client.create(SECRETS, secret, "default")
+        await asyncio.sleep(1)
+        await client.patch(SECRETS, "s", {"metadata": {"labels": {"for": "b"}}}, "default")
+        await asyncio.sleep(1)
+    # The last change concerns both: the one that it no longer names, too.
+    assert [name for _, name in toy.calls] == ["a", "a", "b"]
+
+
+@virtually
+async def test_it_comes_back_when_asked_to() -> None:
+    _, client = server()
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+
+    async def in_a_minute(_: Key) -> timedelta | None:
+        return timedelta(minutes=1)
+
+    toy = Toy(in_a_minute)
+    async with running(Manager(client, Writer(), [toy]).run()):
+        await asyncio.sleep(150)
+    assert toy.times("a") == [0, 60, 120]
+
+
+@virtually
+async def test_a_defect_met_by_one_object_does_not_keep_others_from_going_on() -> None:
+    _, client = server()
+
+    async def fail(key: Key) -> timedelta | None:
+        if key.name == "bad":
+            raise ZeroDivisionError("a defect")
+        return None
+
+    toy = Toy(fail)
+    async with running(Manager(client, Writer(), [toy]).run()):
+        await asyncio.sleep(1)
+        await client.create(CONFIG_MAPS, config_map("bad"), "default")
+        await asyncio.sleep(30)
+        await client.create(CONFIG_MAPS, config_map("good"), "default")
+        await asyncio.sleep(1)
+    assert toy.times("good") == [31]
+    waits = [b - a for a, b in zip(toy.times("bad"), toy.times("bad")[1:], strict=False)]
+    assert waits[0] < 0.1
+    assert max(waits) <= 10
+    assert waits == sorted(waits)
+
+
+@virtually
+async def test_the_next_decision_sees_what_the_last_one_wrote() -> None:
+    _, client = server()
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+    store = Writer()
+    writer = Client(Tracking(client.transport))
+    seen: list[str | None] = []
+
+    async def count(_: Key) -> timedelta | None:
+        value = _value(store)
+        seen.append(value)
+        number = int(value or 0) + 1
+        if number > 5:
+            return None
+        await write(writer, "a", str(number))
+        return timedelta()
+
+    async with running(Manager(client, store, [Toy(count)]).run()):
+        await asyncio.sleep(1)
+    assert seen[:6] == [None, "1", "2", "3", "4", "5"]
+
+
+def _value(store: Store) -> str | None:
+    obj = store.get(CONFIG_MAPS, "a", "default")
+    return (obj.get("data") or {}).get("value") if obj else None
+
+
+@virtually
+async def test_a_key_is_never_worked_on_twice_at_the_same_time() -> None:
+    _, client = server()
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+    running_now = most = 0
+
+    async def slow(_: Key) -> timedelta | None:
+        nonlocal running_now, most
+        running_now += 1
+        most = max(most, running_now)
+        await asyncio.sleep(5)
+        running_now -= 1
+        return None
+
+    toy = Toy(slow)
+    async with running(Manager(client, Writer(), [toy]).run()):
+        for number in range(5):
+            await asyncio.sleep(1)
+            await write(client, "a", str(number))
+        await asyncio.sleep(20)
+    assert most == 1
+    assert toy.times("a") == [0, 5]
+
+
+@virtually
+async def test_everything_is_looked_at_again_now_and_then() -> None:
+    _, client = server()
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+    toy = Toy()
+    async with running(Manager(client, Writer(), [toy]).run()):
+        await asyncio.sleep(1000)
+    assert toy.times("a") == [0, 900]
+
+
+def test_the_policy_after_an_error() -> None:
+    """Only its author can mend a bad spec; a server says when; all else is tried with growing delay."""
+    assert after_error(InvalidSpec(".spec", "no"), 1) is None
+    busy = TooManyRequests(429, {"details": {"retryAfterSeconds": 7}})
+    assert after_error(busy, 1) == timedelta(seconds=7)
+    for error in (Conflict(409, {}), ServerError(500, {}), Unreachable("no"), ZeroDivisionError()):
+        assert after_error(error, 1) == timedelta(milliseconds=10)
+        assert after_error(error, 50) == timedelta(seconds=10)
