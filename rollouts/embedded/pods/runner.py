@@ -41,6 +41,8 @@ class Launch:
     address: Address
     ports: tuple[int, ...]
     """Container ports."""
+    port_names: Mapping[str, int]
+    """Container ports by name, for probes."""
     completes: bool
     """The pod is one that comes to an end (restartPolicy OnFailure or Never)."""
     broken: bool

@@ -1,6 +1,7 @@
 """One pod from its assignment to its end."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,9 @@ from rollouts.kube.resources import CONFIG_MAPS, PODS, SECRETS
 
 DRAIN = 0.4
 """Seconds between a pod's leaving the endpoints and SIGTERM: the proxy has let go of it by then."""
+
+NODE = "embedded"
+"""The name of the only node."""
 
 Images = Callable[[], Mapping[str, Image]]
 
@@ -119,10 +123,11 @@ class Worker:
         return any(state.state == "running" for state in self._main.values())
 
     async def _life(self) -> None:
+        patch: Object = {"spec": {"nodeName": NODE}}
         if self._address.ports:
-            numbers = ", ".join(f'"{ours}": {real}' for ours, real in sorted(self._address.ports.items()))
-            patch = {"metadata": {"annotations": {PORTS_ANNOTATION: f"{{{numbers}}}"}}}
-            await self._cache.patch(PODS, self._pod, patch)
+            numbers = {str(ours): real for ours, real in sorted(self._address.ports.items())}
+            patch["metadata"] = {"annotations": {PORTS_ANNOTATION: json.dumps(numbers)}}
+        await self._cache.patch(PODS, self._pod, patch)
         spec = self._pod["spec"]
         policy = spec.get("restartPolicy", "Always")
         for container in spec.get("initContainers") or ():
@@ -197,6 +202,9 @@ class Worker:
             env=env,
             address=self._address,
             ports=tuple(int(port["containerPort"]) for port in container.get("ports") or ()),
+            port_names={
+                p["name"]: int(p["containerPort"]) for p in container.get("ports") or () if "name" in p
+            },
             completes=completes,
             broken=image.broken,
             probe=container.get("readinessProbe"),

@@ -1,0 +1,77 @@
+"""Addresses for pods on this machine.
+
+Linux answers on all of 127.0.0.0/8: each pod gets an address of its own, and its containers listen on their
+own ports. Elsewhere there is but 127.0.0.1, and each container port gets a free port of the machine.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from rollouts.api.errors import Unavailable
+from rollouts.embedded.pods.runner import Address
+
+_TRIES = 4096
+
+
+def has_many_addresses() -> bool:
+    """Whether addresses besides 127.0.0.1 can be used without any set-up."""
+    return _are_free("127.77.0.1", ())
+
+
+class Addresses:
+    """Gives out addresses that nobody listens on."""
+
+    def __init__(self, *, many: bool | None = None) -> None:
+        self._many = has_many_addresses() if many is None else many
+        # Clusters side by side begin in different places; that they keep apart is checked by binding.
+        self._second = 64 + os.getpid() % 128
+        self._next = 0
+        self._taken: set[str] = set()
+        self._ports: set[int] = set()
+
+    def take(self, ports: Sequence[int]) -> Address:
+        """An address on which all of `ports` are free.
+
+        Raises:
+            Unavailable: none was found.
+        """
+        if not self._many:
+            mapped = dict(zip(ports, self._free_ports(len(ports)), strict=True))
+            self._ports.update(mapped.values())
+            return Address(ip="127.0.0.1", ports=mapped)
+        for _ in range(_TRIES):
+            self._next = self._next % 65_000 + 1
+            ip = f"127.{self._second}.{self._next // 250}.{self._next % 250 + 1}"
+            if ip not in self._taken and _are_free(ip, ports):
+                self._taken.add(ip)
+                return Address(ip=ip)
+        raise Unavailable(f"no loopback address has the ports {list(ports)} free")
+
+    def give_back(self, address: Address) -> None:
+        """Let the address be used again."""
+        self._taken.discard(address.ip)
+        self._ports.difference_update(address.ports.values())
+
+    def _free_ports(self, count: int) -> Iterator[int]:
+        # All are held until the last is found, or the kernel might name one twice.
+        with ExitStack() as stack:
+            while count:
+                held = stack.enter_context(socket.socket())
+                held.bind(("127.0.0.1", 0))
+                port = int(held.getsockname()[1])
+                if port not in self._ports:
+                    count -= 1
+                    yield port
+
+
+def _are_free(ip: str, ports: Sequence[int]) -> bool:
+    try:
+        for port in ports or (0,):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((ip, port))
+    except OSError:
+        return False
+    return True
