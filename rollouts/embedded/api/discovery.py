@@ -9,7 +9,7 @@ from rollouts.embedded.api.kinds import ALL_VERBS, Kind, Registry
 from rollouts.kube.transport import Response
 
 _AGGREGATED = re.compile(r"g=apidiscovery\.k8s\.io;v=(v2|v2beta1);as=APIGroupDiscoveryList")
-GIT_VERSION = "v1.34.0+rollouts"
+GIT_VERSION = "v1.36.0+rollouts"
 _VERBS = {
     "status": ("get", "patch", "update"),
     "scale": ("get", "patch", "update"),
