@@ -1,8 +1,10 @@
 """Arguments of an analysis: what `{{args.name}}` stands for. Pure; a secret is a value too, or hidden."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from rollouts.api.analysis import Argument, Metric
 from rollouts.api.errors import InvalidSpec
@@ -108,10 +110,21 @@ def _value(tag: str, values: Mapping[str, str], metric: str) -> str:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, the longest first in case one holds another."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, REDACTED)
+    """The text without the secrets, also as JSON and URLs spell them."""
+    spellings = {
+        spelling
+        for secret in secrets
+        for spelling in (
+            secret,
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+            quote(secret),
+        )
+    }
+    # The longest first: one may hold another.
+    for spelling in sorted(spellings, key=len, reverse=True):
+        if spelling:
+            text = text.replace(spelling, REDACTED)
     return text
 
 

@@ -1,0 +1,320 @@
+"""The AnalysisRun controller against an API server, in virtual time."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from analysis.providers.answers import running, value
+from rollouts.api.analysis import Measurement
+from rollouts.embedded.virtual_time import run
+from rollouts.kube.errors import Conflict, NotFound
+from rollouts.kube.resources import ANALYSIS_RUNS, SECRETS
+from tests.analysis.bench import KEY, NAMESPACE, Bench
+from tests.controller.api import virtually
+
+
+@virtually
+async def test_a_good_metric_makes_a_successful_run():
+    bench = Bench({"m": [0.99]})
+    await bench.start({"name": "m", "successCondition": "result >= 0.95"})
+    await bench.look()
+    status = await bench.status()
+    assert status["phase"] == "Successful"
+    assert status["startedAt"] == status["completedAt"] == "2026-01-01T00:00:00Z"
+    assert status["runSummary"] == {"count": 1, "successful": 1}
+    (measurement,) = (await bench.metric())["measurements"]
+    assert (measurement["value"], measurement["phase"]) == ("0.99", "Successful")
+    assert bench.said.reasons == ["MetricSuccessful", "AnalysisRunSuccessful"]
+
+
+@virtually
+async def test_a_bad_measurement_fails_the_run_and_says_so():
+    bench = Bench({"error-rate": [0.01, 0.2]})
+    await bench.start({"name": "error-rate", "interval": "10s", "successCondition": "result < 0.05"})
+    await bench.look()
+    assert (await bench.status())["phase"] == "Running"
+    assert await bench.look() == 10
+    await asyncio.sleep(10)
+    await bench.look()
+    assert (await bench.status())["message"] == (
+        'Metric "error-rate" assessed Failed due to failed (1) > failureLimit (0)'
+    )
+    assert bench.said.events[-1][0::2] == ("AnalysisRunFailed", "Warning")
+
+
+@virtually
+async def test_a_source_that_is_down_is_asked_every_ten_seconds_and_then_given_up():
+    bench = Bench({"m": [OSError("refused")]})
+    await bench.start({"name": "m", "interval": "1h", "successCondition": "result < 1"})
+    for _ in range(4):
+        await bench.look()
+        assert (await bench.status())["phase"] == "Running"
+        assert await bench.look() == 10
+        await asyncio.sleep(10)
+    await bench.look()
+    status = await bench.status()
+    assert status["phase"] == "Error"
+    assert status["message"].endswith(
+        'due to consecutiveErrors (5) > consecutiveErrorLimit (4): "Error Message: refused"'
+    )
+
+
+@virtually
+async def test_no_data_is_no_success():
+    bench = Bench({"m": [None]})
+    await bench.start({"name": "m"})
+    await bench.look()
+    assert (await bench.status())["phase"] == "Running"
+    (measurement,) = (await bench.metric())["measurements"]
+    assert measurement["phase"] == "Error"
+    assert measurement["message"] == (
+        "metric result is nil or empty: no data returned from the metric provider"
+    )
+
+
+@virtually
+async def test_a_finished_run_is_not_touched_again():
+    bench = Bench({"m": [1]})
+    await bench.start({"name": "m"})
+    await bench.look()
+    before = await bench.run()
+    await asyncio.sleep(1000)
+    assert await bench.look() is None
+    assert await bench.run() == before
+
+
+@pytest.mark.parametrize(
+    ("value", "ttl", "seconds"),
+    [
+        (1, {"secondsAfterSuccess": 60}, 60),
+        (1, {"secondsAfterSuccess": 60, "secondsAfterCompletion": 30}, 60),
+        (1, {"secondsAfterFailure": 60}, None),
+        (0, {"secondsAfterFailure": 60}, 60),
+        (0, {"secondsAfterCompletion": 30}, 30),
+    ],
+)
+def test_a_finished_run_is_deleted_when_its_time_is_over(value, ttl, seconds):
+    @virtually
+    async def story():
+        bench = Bench({"m": [value]})
+        await bench.start({"name": "m", "successCondition": "result > 0"}, ttlStrategy=ttl)
+        await bench.look()
+        assert await bench.look() == seconds
+        await asyncio.sleep(seconds or 0)
+        await bench.look()
+        if seconds is None:
+            assert await bench.run()
+            return
+        with pytest.raises(NotFound):
+            await bench.run()
+
+    story()
+
+
+@virtually
+async def test_terminating_a_run_ends_it():
+    bench = Bench({"m": [1]})
+    await bench.start({"name": "m", "interval": "60s"})
+    await bench.look()
+    await bench.change({"spec": {"terminate": True}})
+    await bench.look()
+    status = await bench.status()
+    assert (status["phase"], status["message"]) == ("Successful", "Run Terminated")
+
+
+@virtually
+async def test_runs_of_another_controller_are_left_alone():
+    bench = Bench({"m": [1]}, instance_id="blue")
+    await bench.start({"name": "m"})
+    assert await bench.look() is None
+    assert await bench.status() == {}
+    label = {"argo-rollouts.argoproj.io/controller-instance-id": "blue"}
+    await bench.change({"metadata": {"labels": label}})
+    await bench.look()
+    assert (await bench.status())["phase"] == "Successful"
+
+
+@virtually
+async def test_a_run_that_is_gone_needs_nothing():
+    bench = Bench()
+    assert await bench.look() is None
+
+
+@virtually
+async def test_an_unknown_provider_is_an_error_that_names_the_known_ones():
+    bench = Bench()
+    await bench.start({"name": "m", "provider": {"plugin": {"acme/x": {}}}})
+    await bench.look()
+    (measurement,) = (await bench.metric())["measurements"]
+    assert measurement["phase"] == "Error"
+    assert 'unknown provider "acme/x"; this controller has: web' in measurement["message"]
+
+
+@virtually
+async def test_a_run_with_a_bad_condition_ends_in_error_before_anything_is_measured():
+    bench = Bench({"m": [1]})
+    await bench.start({"name": "m", "successCondition": "result >"})
+    await bench.look()
+    status = await bench.status()
+    assert status["phase"] == "Error"
+    assert status["message"].startswith("Analysis spec invalid: .spec.metrics[0].successCondition")
+    assert "metricResults" not in status
+
+
+@virtually
+async def test_a_decision_on_an_old_run_is_not_written():
+    bench = Bench({"m": [1]})
+    await bench.start({"name": "m"})
+    old = await bench.run()
+    await bench.change({"metadata": {"labels": {"touched": "yes"}}})
+    bench.store.put(ANALYSIS_RUNS, old)
+    with pytest.raises(Conflict):
+        await bench.reconciler.reconcile(KEY)
+    assert await bench.status() == {}
+
+
+class Echo:
+    """A provider that gives back what it was asked, the way a careless one would."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    async def measure(self, run, metric, previous):
+        now = self._clock()
+        url = metric.provider.web.url
+        seen = value(now, now, url, {"ResolvedPrometheusQuery": url})
+        return seen.model_copy(update={"message": f"saw {url}"})
+
+    async def terminate(self, run, metric, previous):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("token", "phase"), [("hunter2", "Successful"), ("hunter2'quoted", "Error"), ('hunter2"é', "Successful")]
+)
+def test_a_secret_reaches_the_provider_and_nothing_else(token, phase):
+    run(_secret_story(token, phase))
+
+
+async def _secret_story(token, phase):
+    bench = Bench()
+    bench.reconciler._providers = {"web": Echo(bench.clock)}
+    await bench.start(
+        {
+            "name": "m",
+            "provider": {"web": {"url": "http://x/?token={{args.token}}"}},
+            "successCondition": "result contains '{{args.token}}'",
+        },
+        args=[{"name": "token", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "token"}}}],
+    )
+    await bench.secret("keys", token=token)
+    await bench.look()
+    assert "hunter2" not in json.dumps(await bench.run())
+    assert "hunter2" not in str(bench.said.events)
+    (measurement,) = (await bench.metric())["measurements"]
+    assert measurement["phase"] == phase
+    assert "*****" in measurement["message"]
+    assert measurement["value"] == '"http://x/?token=*****"'
+    assert measurement["metadata"] == {"ResolvedPrometheusQuery": "http://x/?token=*****"}
+
+
+@virtually
+async def test_a_secret_that_is_missing_is_an_error_that_names_it_and_is_tried_again():
+    bench = Bench({"m": [1]})
+    await bench.start(
+        {"name": "m", "provider": {"web": {"url": "http://x/{{args.token}}"}}},
+        args=[{"name": "token", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "token"}}}],
+    )
+    await bench.look()
+    (measurement,) = (await bench.metric())["measurements"]
+    assert 'Secret "keys" not found; create it' in measurement["message"]
+    await bench.secret("keys", other="x")
+    await asyncio.sleep(10)
+    await bench.look()
+    assert 'Secret "keys" has no key "token"; add it' in (await bench.metric())["measurements"][-1]["message"]
+    await bench.client.patch(SECRETS, "keys", {"data": {"token": "dG9r"}}, NAMESPACE)
+    await asyncio.sleep(10)
+    await bench.look()
+    assert (await bench.status())["phase"] == "Successful"
+
+
+class Slow:
+    """Answers after a while, in one go or in two."""
+
+    def __init__(self, clock, seconds=0.0, resume=0.0):
+        self._clock, self._seconds, self._resume = clock, seconds, resume
+        self.ended = []
+
+    async def measure(self, run, metric, previous):
+        started = self._clock()
+        await asyncio.sleep(self._seconds)
+        if previous is None and self._resume:
+            return running(started, started + timedelta(seconds=self._resume), {"job-name": "j"})
+        return value(started, self._clock(), 1)
+
+    async def terminate(self, run, metric, previous):
+        self.ended.append(previous.metadata["job-name"])
+        return Measurement(phase="Inconclusive", finished_at=self._clock(), metadata=previous.metadata)
+
+
+@virtually
+async def test_metrics_of_a_run_are_measured_at_the_same_time():
+    bench = Bench()
+    bench.reconciler._providers = {"web": Slow(bench.clock, seconds=20)}
+    await bench.start({"name": "a"}, {"name": "b"}, {"name": "c"})
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    await bench.look()
+    assert loop.time() - before == pytest.approx(20)
+    assert (await bench.status())["phase"] == "Successful"
+
+
+@virtually
+async def test_a_provider_that_hangs_is_given_up():
+    bench = Bench()
+    bench.reconciler._providers = {"web": Slow(bench.clock, seconds=1e9)}
+    await bench.start({"name": "m"})
+    await bench.look()
+    (measurement,) = (await bench.metric())["measurements"]
+    assert (measurement["phase"], measurement["message"]) == ("Error", "no measurement within 0:06:00")
+
+
+@virtually
+async def test_a_measurement_under_way_survives_the_death_of_the_controller():
+    bench = Bench()
+    bench.reconciler._providers = {"web": Slow(bench.clock, resume=30)}
+    await bench.start({"name": "m"})
+    await bench.look()
+    assert (await bench.status())["phase"] == "Running"
+    assert await bench.look() == 30
+    # Another process, which knows nothing but the object.
+    other = Bench()
+    other.client, other.store = bench.client, bench.store
+    reconciler = type(bench.reconciler)(
+        bench.client, bench.store, bench.said, bench.clock, providers={"web": Slow(bench.clock, resume=30)}
+    )
+    bench.reconciler = reconciler
+    await asyncio.sleep(30)
+    await bench.look()
+    assert (await bench.status())["phase"] == "Successful"
+    assert len((await bench.metric())["measurements"]) == 1
+
+
+@virtually
+async def test_a_measurement_under_way_is_ended_when_another_metric_fails():
+    bench = Bench({"bad": [0]})
+    slow = Slow(bench.clock, resume=600)
+    bench.reconciler._providers = {**bench.reconciler._providers, "job": slow}
+    job = {"spec": {"template": {"spec": {}}}}
+    await bench.start(
+        {"name": "job", "provider": {"job": job}}, {"name": "bad", "successCondition": "result > 0"}
+    )
+    assert await bench.look() == 0
+    assert (await bench.status())["phase"] == "Running"
+    await bench.look()
+    assert slow.ended == ["j"]
+    status = await bench.status()
+    assert status["phase"] == "Failed"
+    assert status["message"].startswith('Metric "bad" assessed Failed')
