@@ -68,14 +68,7 @@ class RolloutSpec(Spec):
     """What is to run and how a new version of it arrives."""
 
     replicas: int | None = Field(default=None, ge=0)
-    selector: LabelSelector | None = Field(
-        default=None,
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {"rule": "self == oldSelf", "message": ".spec.selector is immutable"}
-            ]
-        },
-    )
+    selector: LabelSelector | None = Field(default=None, json_schema_extra=_IMMUTABLE_SELECTOR)
     """Which pods belong to the rollout. Cannot be changed."""
     template: Object = Field(default={}, json_schema_extra=OPEN)
     workload_ref: ObjectRef | None = None

@@ -17,6 +17,7 @@ from rollouts.api.analysis_rules import analysis_problems
 from rollouts.api.application import Application
 from rollouts.api.application_rules import application_problems
 from rollouts.api.errors import InvalidSpec
+from rollouts.api.experiment import Experiment
 from rollouts.api.meta import Object
 from rollouts.api.paths import join, show
 from rollouts.api.rollout import Rollout
@@ -60,6 +61,11 @@ def validate_analysis_template(template: AnalysisTemplate | AnalysisRun) -> tupl
 def validate_application(application: Application) -> tuple[InvalidSpec, ...]:
     """List what is wrong with an application, then what the engine does not act on yet."""
     return (*application_problems(application), *refused("Application", application))
+
+
+def validate_experiment(experiment: Experiment) -> tuple[InvalidSpec, ...]:
+    """Refuse an experiment: none of it is acted on yet."""
+    return refused("Experiment", experiment)
 
 
 def _check_kind(model: type[BaseModel], body: Object) -> None:
