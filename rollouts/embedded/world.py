@@ -12,7 +12,6 @@ To be run by `rollouts.embedded.virtual_time.run`. The same calls lead to the sa
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +37,9 @@ from rollouts.kube.errors import AlreadyExists
 from rollouts.kube.informer import Informer
 from rollouts.kube.resources import (
     EVENTS,
+    GATEWAY_CLASSES,
     HTTP_ROUTES,
+    INGRESS_CLASSES,
     INGRESSES,
     NAMESPACES,
     PODS,
@@ -81,27 +82,32 @@ class World:
         self._store = Writer()
         self.load = Traffic(self._store, per_second=per_second)
         self._sampled = ""
-        self._stack = AsyncExitStack()
         self._engine: asyncio.Task[None] | None = None
         self._doom: int | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> Self:
-        group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self.server.proxies[STATS] = self.load.answer
         self.server.install_crds(crds())
         await self._ensure_namespace(self.namespace)
-        await self._start_cluster(group)
+        for each in (
+            _class(INGRESS_CLASSES, "nginx", "controller"),
+            _class(GATEWAY_CLASSES, "envoy", "controllerName"),
+        ):
+            await self._apply(each)
+        await self._start_cluster()
         await self.restart()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.crash()
         for task in self._tasks:
             task.cancel()
-        await self.crash()
-        await self._stack.__aexit__(kind, error, trace)
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome from error
 
     # --- What somebody does ------------------------------------------------------------------------------
 
@@ -231,7 +237,7 @@ class World:
 
     # --- How it is made ----------------------------------------------------------------------------------
 
-    async def _start_cluster(self, group: asyncio.TaskGroup) -> None:
+    async def _start_cluster(self) -> None:
         client = Client(InProcess(self.server), field_manager="kube-controller-manager")
         cache = Cache(client, dict.fromkeys((*controllers.RESOURCES, *kubelet.RESOURCES)))
         workloads = Controllers(cache, self.clock)
@@ -239,7 +245,7 @@ class World:
         informers = [Informer(client, resource, self._store) for resource in _SEEN]
         work: list[Awaitable[None]] = [cache.run(), workloads.run(), nodes.run(), self._requests()]
         work += [informer.run() for informer in informers]
-        self._tasks = [group.create_task(_forever(each)) for each in work]
+        self._tasks = [asyncio.ensure_future(each) for each in work]
         for informer in informers:
             await informer.synced.wait()
 
@@ -298,8 +304,11 @@ class _Overseen:
         await self._inner.close()
 
 
-async def _forever(work: Awaitable[None]) -> None:
-    await work
+def _class(resource: Resource, name: str, field: str) -> Object:
+    """A class of routes that the embedded ingress answers for."""
+    metadata = {"name": name}
+    spec = {field: "rollouts.io/envoy"}
+    return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, "spec": spec}
 
 
 def _objects(manifest: str | Path | Object) -> Iterable[Object]:
