@@ -1,0 +1,164 @@
+"""The CustomResourceDefinitions: made from the models, structural, and the same as those in `crds/`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rollouts.api import crd
+
+REPOSITORY = Path(__file__).parents[2]
+DEFINITIONS = {each["spec"]["names"]["kind"]: each for each in crd.crds()}
+APPLICATION_COLUMNS = ["Sync Status", "Health Status", "Revision", "Project"]
+SCHEMA_KEYS = {
+    "type",
+    "description",
+    "properties",
+    "additionalProperties",
+    "items",
+    "required",
+    "enum",
+    "default",
+    "format",
+    "minimum",
+    "maximum",
+    "anyOf",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-validations",
+}
+
+
+def schema(kind: str) -> Any:
+    return DEFINITIONS[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def walk(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every schema within a schema, with its path."""
+    yield path, node
+    for name, child in node.get("properties", {}).items():
+        yield from walk(child, f"{path}.{name}")
+    for name in ("items", "additionalProperties"):
+        if name in node:
+            yield from walk(node[name], f"{path}[]")
+
+
+def at(kind: str, path: str) -> Any:
+    return dict(walk(schema(kind)))[path]
+
+
+@pytest.mark.parametrize("definition", crd.crds(), ids=DEFINITIONS)
+def test_the_files_are_what_the_models_say(definition: Any) -> None:
+    """`rollouts crds` writes them again."""
+    path = REPOSITORY / "crds" / crd.file_name(definition)
+    assert path.read_text(encoding="utf-8") == crd.text(definition)
+
+
+def test_the_kustomization_lists_every_file() -> None:
+    listed = yaml.safe_load((REPOSITORY / "crds" / "kustomization.yaml").read_text())["resources"]
+    assert sorted(listed) == sorted(crd.file_name(each) for each in crd.crds())
+
+
+def test_writing_them_gives_the_same_bytes(tmp_path: Path) -> None:
+    written = crd.write(tmp_path / "new")
+    for path in written:
+        assert path.read_bytes() == (REPOSITORY / "crds" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("kind", DEFINITIONS)
+def test_every_schema_is_structural(kind: str) -> None:
+    """The rules of an API server: a type everywhere, nothing by reference, no default of a required field."""
+    for path, node in walk(schema(kind)):
+        assert set(node) <= SCHEMA_KEYS, path
+        free = node.get("x-kubernetes-int-or-string") or node.get("x-kubernetes-preserve-unknown-fields")
+        assert "type" in node or free, path
+        assert ("anyOf" in node) == bool(node.get("x-kubernetes-int-or-string")), path
+        assert not ("properties" in node and "additionalProperties" in node), path
+        if node.get("type") == "array":
+            assert "items" in node, path
+        if node.get("type") == "object" and not free and path != ".metadata":
+            assert node.keys() & {"properties", "additionalProperties"}, path
+        for name in node.get("required", ()):
+            assert "default" not in node["properties"][name], f"{path}.{name}"
+
+
+@pytest.mark.parametrize("kind", DEFINITIONS)
+def test_every_object_and_every_kind_is_described(kind: str) -> None:
+    for path, node in walk(schema(kind)):
+        if "properties" in node:
+            assert node["description"], path
+
+
+def test_only_a_rollout_has_subresources() -> None:
+    """AnalysisRun, Experiment and Application are written as a whole; upstream's clients rely on it."""
+    served = {kind: each["spec"]["versions"][0].get("subresources") for kind, each in DEFINITIONS.items()}
+    assert served.pop("Rollout") == {
+        "status": {},
+        "scale": {
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.HPAReplicas",
+            "labelSelectorPath": ".status.selector",
+        },
+    }
+    assert set(served.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "short", "columns"),
+    [
+        ("Rollout", "Namespaced", ["ro"], ["Desired", "Current", "Up-to-date", "Available", "Age"]),
+        ("AnalysisTemplate", "Namespaced", ["at"], ["Age"]),
+        ("ClusterAnalysisTemplate", "Cluster", ["cat"], ["Age"]),
+        ("AnalysisRun", "Namespaced", ["ar"], ["Status", "Age"]),
+        ("Experiment", "Namespaced", ["exp"], ["Status", "Age"]),
+        (
+            "Application",
+            "Namespaced",
+            ["app", "apps"],
+            ["Sync Status", "Health Status", "Revision", "Project"],
+        ),
+        ("AppProject", "Namespaced", ["appproj", "appprojs"], []),
+    ],
+)
+def test_names_and_columns_are_upstreams(kind: str, scope: str, short: list[str], columns: list[str]) -> None:
+    spec = DEFINITIONS[kind]["spec"]
+    shown = [column["name"] for column in spec["versions"][0].get("additionalPrinterColumns", ())]
+    assert (spec["scope"], spec["names"]["shortNames"], shown) == (scope, short, columns)
+
+
+def test_a_column_shows_a_field_that_exists() -> None:
+    for kind, definition in DEFINITIONS.items():
+        known = dict(walk(schema(kind)))
+        for column in definition["spec"]["versions"][0].get("additionalPrinterColumns", ()):
+            assert column["jsonPath"] in known or column["jsonPath"].startswith(".metadata."), kind
+
+
+def test_a_count_may_be_a_percentage() -> None:
+    surge = at("Rollout", ".spec.strategy.canary.maxSurge")
+    assert surge["x-kubernetes-int-or-string"]
+    assert surge["anyOf"] == [{"type": "integer"}, {"type": "string"}]
+
+
+def test_the_selector_cannot_be_changed() -> None:
+    rules = at("Rollout", ".spec.selector")["x-kubernetes-validations"]
+    assert rules == [{"rule": "self == oldSelf", "message": ".spec.selector is immutable"}]
+
+
+def test_a_pod_template_is_left_open() -> None:
+    assert at("Rollout", ".spec.template") == {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+def test_acronyms_are_spelt_as_upstream_spells_them() -> None:
+    for kind, path in (
+        ("Application", ".spec.source.repoURL"),
+        ("Application", ".status.summary.externalURLs"),
+        ("AppProject", ".spec.signatureKeys[].keyID"),
+        ("AnalysisTemplate", ".spec.metrics[].provider.prometheus.authentication.sigv4.roleArn"),
+        ("AnalysisTemplate", ".spec.metrics[].provider.kayenta.threshold.pass"),
+        ("Rollout", ".status.stableRS"),
+        ("Rollout", ".status.HPAReplicas"),
+        ("Rollout", ".status.albs[].canaryTargetGroup.fullName"),
+    ):
+        assert at(kind, path)["type"]
