@@ -77,16 +77,20 @@ class _Stream:
         """
         names = frozenset(want.clusters)
         both = names | (self.clusters or frozenset())
+        adding = None
         if both != self.clusters:
-            await self._send(CDS, [xds.cluster(name) for name in sorted(both)])
-            self.clusters = both
+            # Envoy says yes to a new cluster only once it has been told the endpoints.
+            adding = await self._offer(CDS, [xds.cluster(name) for name in sorted(both)])
         if names:
-            await self._until(lambda: names <= self.subscribed.get(EDS, frozenset()))
+            await self._until(lambda: names <= self._asked() or (adding is not None and adding.done()))
         rerouted = want.hosts != self.hosts
         kept = {name for name, members in want.clusters.items() if rerouted and not members}
         await self._assign(
             {n: self.endpoints.get(n, ()) if n in kept else members for n, members in want.clusters.items()}
         )
+        if adding is not None:
+            await self._accepted(CDS, adding)
+            self.clusters = both
         if rerouted:
             await self._until(lambda: RDS in self.subscribed)
             await self._send(RDS, [xds.route_configuration(want.hosts)])
@@ -99,8 +103,10 @@ class _Stream:
 
     def owes(self, want: _Want) -> bool:
         """Whether Envoy asks for endpoints that it has not been told."""
-        asked = self.subscribed.get(EDS, frozenset()) & frozenset(want.clusters)
-        return not asked <= self.endpoints.keys()
+        return not self._asked() & frozenset(want.clusters) <= self.endpoints.keys()
+
+    def _asked(self) -> frozenset[str]:
+        return self.subscribed.get(EDS, frozenset())
 
     async def _assign(self, members: Mapping[str, tuple[Endpoint, ...]]) -> None:
         changed = {n: m for n, m in members.items() if self.endpoints.get(n) != m}
@@ -116,6 +122,10 @@ class _Stream:
                 await self.news.wait()
 
     async def _send(self, type_url: str, resources: Iterable[Mapping[str, Any]]) -> None:
+        await self._accepted(type_url, await self._offer(type_url, resources))
+
+    async def _offer(self, type_url: str, resources: Iterable[Mapping[str, Any]]) -> asyncio.Future[str]:
+        """Send resources; what Envoy says to them comes later."""
         nonce = str(next(self.nonces))
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.pending[nonce] = answer
@@ -128,10 +138,13 @@ class _Stream:
                 resources=[{"type_url": type_url, "value": encode(message, each)} for each in resources],
             )
         )
+        return answer
+
+    async def _accepted(self, type_url: str, answer: asyncio.Future[str]) -> None:
         async with asyncio.timeout(_PATIENCE):
             refusal = await answer
         if refusal:
-            raise Rejected(f"Envoy refused the {message}s: {refusal}")
+            raise Rejected(f"Envoy refused the {_MESSAGE[type_url]}s: {refusal}")
 
 
 class AdsServer:
