@@ -15,7 +15,7 @@ from analysis.expressions.evaluate import Machine
 from analysis.expressions.parser import parse
 from analysis.expressions.values import Value, type_name
 
-__all__ = ["ConditionError", "check", "evaluate"]
+__all__ = ["ConditionError", "check", "evaluate", "moment"]
 
 
 def check(text: str) -> None:
@@ -44,4 +44,16 @@ def evaluate(text: str, result: Value, now: datetime) -> bool:
         raise ConditionError(error.message, position=error.position, condition=text) from None
     if not isinstance(value, bool):
         raise ConditionError(f"expected bool, but got {type_name(value)}", condition=text)
+    return value
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """The time that an expression such as `now() - duration("5m")` comes to.
+
+    Raises:
+        ConditionError: it does not parse, or does not come to a time.
+    """
+    value = Machine(None, now).run(parse(text), {})
+    if not isinstance(value, datetime):
+        raise ConditionError(f"expected a time, but got {type_name(value)}", condition=text)
     return value

@@ -3,11 +3,17 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from datetime import datetime
 
-from analysis.providers.answers import Clock, error, public, value
-from analysis.providers.query import QueryFailed, Target, ask
+import httpx
+
+from analysis.conditions import ConditionError, moment
+from analysis.providers.answers import Clock, error, hide, public, value
+from analysis.providers.oauth import bearer, refuse_unsupported
+from analysis.providers.query import QueryFailed, Span, Target, ask
+from analysis.providers.tls import context
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
-from rollouts.api.errors import InvalidSpec
+from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.api.providers import PrometheusMetric
 
 ADDRESS_VARIABLE = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
@@ -19,7 +25,7 @@ MAX_TIMEOUT = 300
 
 
 class PrometheusProvider:
-    """A scalar is measured as a number, a vector as a list of numbers; an empty list is no data."""
+    """A scalar is measured as a number, a vector or range as a list of numbers; an empty list is no data."""
 
     def __init__(self, clock: Clock, environ: Mapping[str, str] | None = None) -> None:
         self._clock = clock
@@ -31,31 +37,61 @@ class PrometheusProvider:
         if spec is None:
             raise InvalidSpec(".provider.prometheus", "is missing")
         try:
-            answer = await asyncio.to_thread(ask, self._target(spec), spec.query)
-        except QueryFailed as failure:
-            return error(started, self._clock(), str(failure))
+            refuse_unsupported(spec.authentication)
+            target = await self._target(spec)
+            answer = await asyncio.to_thread(ask, target, spec.query, _span(spec, started))
+        except (Unavailable, InvalidSpec) as failure:
+            return error(started, self._clock(), hide(str(failure), _credentials(spec)))
         shown = public(run, metric).provider.prometheus
         metadata = {"ResolvedPrometheusQuery": shown.query} if shown else {}
         if answer.warnings:
-            metadata["warnings"] = "; ".join(answer.warnings)[:500]
+            metadata["warnings"] = hide("; ".join(answer.warnings)[:500], _credentials(spec))
         return value(started, self._clock(), answer.result, metadata)
 
     async def terminate(self, run: AnalysisRun, metric: Metric, previous: Measurement) -> Measurement:
         return error(previous.started_at or self._clock(), self._clock(), "a query is never under way")
 
-    def _target(self, spec: PrometheusMetric) -> Target:
+    async def _target(self, spec: PrometheusMetric) -> Target:
         address = spec.address or self._environ.get(ADDRESS_VARIABLE, "")
         if not address:
             raise QueryFailed(
                 "no address of Prometheus: set provider.prometheus.address in the metric, "
                 f"or {ADDRESS_VARIABLE} for the controller"
             )
+        timeout = min(spec.timeout or TIMEOUT, MAX_TIMEOUT)
+        headers = {header.key: header.value for header in spec.headers}
+        if spec.authentication.oauth2.token_url:
+            async with httpx.AsyncClient(verify=context(spec.insecure), timeout=timeout) as client:
+                headers["Authorization"] = f"Bearer {await bearer(spec.authentication, client, timeout)}"
         basic = spec.authentication.basic_auth
         return Target(
             address=address,
-            headers={header.key: header.value for header in spec.headers},
+            headers=headers,
             username=basic.username if basic else "",
             password=basic.password if basic else "",
             insecure=spec.insecure,
-            timeout=min(spec.timeout or TIMEOUT, MAX_TIMEOUT),
+            timeout=timeout,
         )
+
+
+def _span(spec: PrometheusMetric, now: datetime) -> Span | None:
+    """The span of a range query: its ends are expressions, as in conditions."""
+    if spec.range_query is None:
+        return None
+    ends: list[datetime] = []
+    for name in ("start", "end"):
+        text = getattr(spec.range_query, name)
+        try:
+            ends.append(moment(text, now))
+        except ConditionError as problem:
+            raise InvalidSpec(f"rangeQuery.{name}", f'"{text}": {problem}', text) from None
+    return Span(start=ends[0], end=ends[1], step=spec.range_query.step)
+
+
+def _credentials(spec: PrometheusMetric) -> tuple[str, ...]:
+    basic = spec.authentication.basic_auth
+    return (
+        *(header.value for header in spec.headers),
+        basic.password if basic else "",
+        spec.authentication.oauth2.client_secret,
+    )

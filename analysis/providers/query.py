@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -38,11 +39,21 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The time that a range query covers."""
+
+    start: datetime
+    end: datetime
+    step: str
+    """A duration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a query came to."""
 
     result: float | list[float]
-    """A number for a scalar, a list of numbers for a vector; an empty list is no data."""
+    """A number for a scalar, a list of numbers for a vector or a range; an empty list is no data."""
     warnings: tuple[str, ...] = ()
 
 
@@ -77,8 +88,8 @@ class _Session(requests.Session):
         return answer
 
 
-def ask(target: Target, query: str) -> Answer:
-    """Run the query.
+def ask(target: Target, query: str, span: Span | None = None) -> Answer:
+    """Run the query, for now or over a span of time.
 
     Raises:
         QueryFailed: the server is down, slow, refuses the query, or answers with something else.
@@ -90,8 +101,12 @@ def ask(target: Target, query: str) -> Answer:
         )
     with _Session(target) as session:
         try:
-            result = _connect(target, session).custom_query(query)
-            return Answer(result=_numbers(result), warnings=_warnings(session.content))
+            server = _connect(target, session)
+            if span is None:
+                numbers = _numbers(server.custom_query(query))
+            else:
+                numbers = _over_time(server.custom_query_range(query, span.start, span.end, span.step))
+            return Answer(result=numbers, warnings=_warnings(session.content))
         except QueryFailed as error:
             reason = str(error)
         except PrometheusApiClientException:
@@ -129,6 +144,11 @@ def _numbers(result: Any) -> float | list[float]:
     if any("value" not in series for series in result):
         raise QueryFailed("answered with a range or with histograms; the query must give one number a series")
     return [_number(series["value"][1]) for series in result]
+
+
+def _over_time(result: Any) -> list[float]:
+    """The numbers of all series, one series after the other, as upstream has them."""
+    return [_number(pair[1]) for series in result for pair in series["values"]]
 
 
 def _number(text: str) -> float:

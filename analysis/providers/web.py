@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-import ssl
-from functools import cache
 from typing import Any
 
 import httpx
 
 from analysis import jsonpath
 from analysis.providers.answers import Clock, error, hide, value, without_credentials
+from analysis.providers.oauth import bearer, refuse_unsupported
+from analysis.providers.tls import context
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
 from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.api.providers import WebMetric
@@ -41,8 +41,9 @@ class WebProvider:
             raise InvalidSpec(".provider.web", "is missing")
         try:
             path = jsonpath.parse(spec.json_path)
+            refuse_unsupported(spec.authentication)
             result = _pick(await self._fetch(spec), path, spec.json_path)
-        except (_Failed, InvalidSpec) as failure:
+        except (Unavailable, InvalidSpec) as failure:
             where = f"{spec.method or 'GET'} {without_credentials(spec.url)}"
             return error(started, self._clock(), hide(f"{where}: {failure}", _credentials(spec)))
         return value(started, self._clock(), result)
@@ -53,11 +54,14 @@ class WebProvider:
     async def _fetch(self, spec: WebMetric) -> bytes:
         timeout = min(spec.timeout_seconds or TIMEOUT, MAX_TIMEOUT)
         client = httpx.AsyncClient(
-            transport=self._transport, verify=_tls(spec.insecure), timeout=timeout, follow_redirects=False
+            transport=self._transport, verify=context(spec.insecure), timeout=timeout, follow_redirects=False
         )
         try:
             async with asyncio.timeout(timeout), client:
-                return await _send(client, _request(client, spec), _basic(spec), guarded=_guarded(spec))
+                request = _request(client, spec)
+                if token := await bearer(spec.authentication, client, timeout):
+                    request.headers["Authorization"] = f"Bearer {token}"
+                return await _send(client, request, _basic(spec), guarded=_guarded(spec))
         except (TimeoutError, httpx.TimeoutException):
             raise _Failed(f"no answer within {timeout} s") from None
         except httpx.ConnectError as failure:
@@ -66,16 +70,6 @@ class WebProvider:
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
             raise _Failed(f"the request failed: {type(failure).__name__}") from None
-
-
-@cache
-def _tls(insecure: bool) -> ssl.SSLContext:
-    """Made once: reading the certificates takes longer than most requests."""
-    context = ssl.create_default_context()
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _basic(spec: WebMetric) -> httpx.BasicAuth | None:
@@ -106,7 +100,9 @@ def _request(client: httpx.AsyncClient, spec: WebMetric) -> httpx.Request:
 
 def _guarded(spec: WebMetric) -> bool:
     """Whether the request carries what another host must not see."""
-    return bool(spec.headers or spec.body) or spec.json_body is not None or _basic(spec) is not None
+    authentication = spec.authentication
+    secret = authentication.oauth2.token_url or authentication.basic_auth or httpx.URL(spec.url).userinfo
+    return bool(spec.headers or spec.body or secret) or spec.json_body is not None
 
 
 async def _send(
@@ -171,4 +167,8 @@ def _excerpt(content: bytes) -> str:
 
 def _credentials(spec: WebMetric) -> tuple[str, ...]:
     basic = spec.authentication.basic_auth
-    return (*(header.value for header in spec.headers), *((basic.password,) if basic else ()))
+    return (
+        *(header.value for header in spec.headers),
+        basic.password if basic else "",
+        spec.authentication.oauth2.client_secret,
+    )
