@@ -32,13 +32,13 @@ class Entry:
 
 
 def entries(store: Store) -> tuple[Entry, ...]:
-    """Every way in: of Ingresses, of HTTPRoutes, and of Services that no route names."""
+    """Every way in: of Ingresses and HTTPRoutes, and in namespaces without any, of Services."""
     found = [*_ingresses(store), *_http_routes(store)]
-    routed = {(part.namespace, part.service) for entry in found for part in entry.parts}
+    routed = {part.namespace for entry in found for part in entry.parts}
     for service in store.list(SERVICES):
         namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
         ports = service["spec"].get("ports") or ()
-        if ports and (namespace, name) not in routed:
+        if ports and namespace not in routed:
             found.append(Entry(name, {Backend(namespace, name, ports[0]["port"]): 1.0}))
     return tuple(found)
 

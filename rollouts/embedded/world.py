@@ -53,6 +53,8 @@ from rollouts.kube.transport import Request, Response, Transport
 
 _TICK = 1.0
 """Seconds of virtual time between two looks at where the requests go."""
+_INSTANT = 0.001
+"""Seconds after a change in which all that it leads to at once has happened."""
 _KINDS = {
     (each.api_version, each.kind): each for each in vars(resources).values() if isinstance(each, Resource)
 }
@@ -82,6 +84,7 @@ class World:
         self._store = Writer()
         self.load = Traffic(self._store, per_second=per_second)
         self._sampled = ""
+        self._broken: set[str] = set()
         self._engine: asyncio.Task[None] | None = None
         self._doom: int | None = None
         self._tasks: list[asyncio.Future[None]] = []
@@ -116,6 +119,7 @@ class World:
         for manifest in manifests:
             for obj in _objects(manifest):
                 await self._apply(obj)
+        await asyncio.sleep(_INSTANT)
 
     async def set_image(self, name: str, container_image: str) -> None:
         """Give a container another image, as `name=image`; `*` means every container."""
@@ -129,13 +133,23 @@ class World:
 
     async def patch(self, name: str, patch: Object, *, status: bool = False) -> Object:
         """Merge a patch into a rollout, or into its status: this is how every verb is made."""
-        return await self.client.patch(
-            ROLLOUTS, name, patch, self.namespace, subresource="status" if status else ""
-        )
+        subresource = "status" if status else ""
+        changed = await self.client.patch(ROLLOUTS, name, patch, self.namespace, subresource=subresource)
+        await asyncio.sleep(_INSTANT)
+        return changed
 
     def degrade(self, version: str, *, error_rate: float = 0.0, latency_ms: float = 8.0) -> None:
         """Let the pods of an image, or of a tag, answer badly from now on."""
         self.load.behaviours[version] = Behaviour(error_rate=error_rate, latency_ms=latency_ms)
+
+    def break_image(self, image: str) -> None:
+        """Let the pods of an image start and never become ready."""
+        self._broken.add(image)
+
+    async def annotate_ingress(self, name: str, key: str, value: str) -> None:
+        """Change an Ingress behind the controllers' back."""
+        patch = {"metadata": {"annotations": {key: value}}}
+        await self.client.patch(INGRESSES, name, patch, self.namespace)
 
     async def run(self, *, minutes: float = 0.0, seconds: float = 0.0) -> None:
         """Let time go by."""
@@ -199,6 +213,17 @@ class World:
         """The status of a rollout."""
         return dict(self.rollout(name).get("status") or {})
 
+    def service(self, name: str) -> Object:
+        """A Service as it is now.
+
+        Raises:
+            KeyError: there is none.
+        """
+        found = self._store.get(SERVICES, name, self.namespace)
+        if found is None:
+            raise KeyError(f"no Service {name} in namespace {self.namespace}")
+        return found
+
     def phase(self, name: str) -> str:
         """The phase of a rollout."""
         return str(self.status(name).get("phase", ""))
@@ -241,7 +266,7 @@ class World:
         client = Client(InProcess(self.server), field_manager="kube-controller-manager")
         cache = Cache(client, dict.fromkeys((*controllers.RESOURCES, *kubelet.RESOURCES)))
         workloads = Controllers(cache, self.clock)
-        nodes = Kubelet(cache, SimulatedPods(), self.clock)
+        nodes = Kubelet(cache, SimulatedPods(self._broken.__contains__), self.clock)
         informers = [Informer(client, resource, self._store) for resource in _SEEN]
         work: list[Awaitable[None]] = [cache.run(), workloads.run(), nodes.run(), self._requests()]
         work += [informer.run() for informer in informers]

@@ -119,9 +119,10 @@ def routed(*steps: Object, **more: Any) -> list[Object]:
 
 
 async def deployed(world: World, *objects: Object) -> None:
-    """Apply objects and wait for the rollout's first version."""
+    """Apply objects and wait for the rollout's first version; requests count from then on."""
     await world.apply(*objects)
     await world.run_until(lambda: world.phase("shop") == "Healthy", minutes=5)
+    world.load.unserved = 0
 
 
 GATED = (

@@ -1,0 +1,126 @@
+"""Whatever befalls the controllers, the world ends up the same; and a settled world is left alone."""
+
+import pytest
+
+from rollouts.api.meta import Object
+from rollouts.embedded.virtual_time import run
+from rollouts.embedded.world import World
+from tests.world.simulated import GATED, deployed, rollout, routed, service, simulated
+
+
+async def settled(world: World) -> tuple[object, ...]:
+    status = world.status("shop")
+    return (
+        status["phase"],
+        status["stableRS"],
+        world.traffic("shop"),
+        world.replica_sets("shop"),
+        world.load.unserved,
+    )
+
+
+async def story(world: World, crash_at: int | None, *, bad: bool) -> tuple[tuple[object, ...], int]:
+    """Ship v2, and kill the controllers at their nth write; how it ended, and how much was written."""
+    await deployed(world, *routed(*GATED))
+    if bad:
+        world.degrade("v2", error_rate=0.3)
+    before = len(world.writes)
+    if crash_at is not None:
+        world.crash_at_write(crash_at)
+    await world.set_image("shop", "shop=shop:v2")
+    for _ in range(600):
+        await world.run(seconds=1)
+        if world.crashed:
+            await world.run(seconds=5)
+            await world.restart()
+    return await settled(world), len(world.writes) - before
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
+def test_controllers_killed_at_any_write_lead_to_the_same_end(bad: bool) -> None:
+    async def tell(crash_at: int | None) -> tuple[tuple[object, ...], int]:
+        async with World() as world:
+            return await story(world, crash_at, bad=bad)
+
+    undisturbed, writes = run(tell(None))
+    assert undisturbed[0] == ("Degraded" if bad else "Healthy")
+    assert undisturbed[-1] == 0
+    for crash_at in range(1, writes + 1, 3):
+        assert run(tell(crash_at))[0] == undisturbed, f"killed at write {crash_at} of {writes}"
+
+
+@simulated
+async def test_a_settled_world_is_not_written_to(world: World) -> None:
+    await deployed(world, *routed(*GATED))
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run(minutes=10)
+    count = len(world.writes)
+    await world.run(minutes=60)
+    assert world.writes[count:] == []
+
+
+@simulated
+async def test_controllers_that_start_over_a_settled_world_write_nothing(world: World) -> None:
+    await deployed(world, *routed(*GATED))
+    await world.run(minutes=2)
+    count = len(world.writes)
+    await world.restart()
+    await world.run(minutes=20)
+    assert world.writes[count:] == []
+
+
+@simulated
+async def test_a_pause_goes_on_counting_while_the_controllers_are_down(world: World) -> None:
+    await deployed(world, *routed({"setWeight": 20}, {"pause": {"duration": "5m"}}))
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run(minutes=1)
+    await world.crash()
+    await world.run(minutes=3)
+    await world.restart()
+    await world.run(seconds=30)
+    assert world.phase("shop") == "Paused"
+    await world.run(minutes=2)
+    assert world.phase("shop") == "Healthy"
+
+
+def broken(**changes: object) -> Object:
+    obj = rollout({"canary": {"steps": [{"setWeight": 20}]}})
+    obj["spec"].update(changes)
+    return obj
+
+
+@simulated
+async def test_a_missing_service_is_named_and_the_rollout_goes_on_once_it_is_there(world: World) -> None:
+    await world.apply(*(each for each in routed(*GATED) if each["metadata"]["name"] != "shop-canary"))
+    await world.run(seconds=10)
+    assert world.phase("shop") == "Degraded"
+    message = world.status("shop")["message"]
+    assert 'Service "shop-canary" not found' in message
+    assert "InvalidSpec" in world.events("shop") or "InvalidSpec" in message
+    await world.apply(service("shop-canary"))
+    await world.run(minutes=1)
+    assert world.phase("shop") == "Healthy"
+    assert all(each["type"] != "InvalidSpec" for each in world.status("shop")["conditions"])
+
+
+@simulated
+async def test_one_invalid_rollout_does_not_hold_up_another(world: World) -> None:
+    bad = rollout({"canary": {}}, name="bad")
+    bad["spec"]["strategy"] = {"canary": {}, "blueGreen": {"activeService": "x"}}
+    await world.apply(bad)
+    await deployed(world, *routed(*GATED))
+    assert world.phase("bad") == "Degraded"
+    assert "Multiple Strategies can not be listed" in world.status("bad")["message"]
+    assert world.phase("shop") == "Healthy"
+
+
+@simulated
+async def test_a_service_of_another_rollout_is_not_taken_over(world: World) -> None:
+    await deployed(world, *routed(*GATED))
+    other = rollout({"blueGreen": {"activeService": "shop-stable"}}, name="thief")
+    other["spec"]["template"]["metadata"]["labels"]["app"] = "shop"
+    other["spec"]["selector"]["matchLabels"]["app"] = "shop"
+    await world.apply(other)
+    await world.run(minutes=1)
+    assert 'Service "shop-stable" is managed by another Rollout' in world.status("thief")["message"]
+    assert world.traffic("shop") == {"stable": 100}
