@@ -76,6 +76,9 @@ class Root(click.Group):
             code = super().main(args, *rest, **extra)
         except click.Abort:
             _fail("interrupted", 1)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(2)
         except click.UsageError as error:
             _fail(_usage(error), 2)
         except click.ClickException as error:
@@ -89,7 +92,8 @@ class Root(click.Group):
 def _usage(error: click.UsageError) -> str:
     path = error.ctx.command_path if error.ctx else "rollouts"
     message = error.format_message().rstrip(".")
-    return message if "--help" in message else f"{message}; see: {path} --help"
+    helped = message.endswith("?") or "--help" in message
+    return message if helped else f"{message}; see: {path} --help"
 
 
 def _fail(message: str, code: int) -> NoReturn:
