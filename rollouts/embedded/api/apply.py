@@ -64,27 +64,31 @@ def apply(kind: Kind, live: Object | None, config: Object, me: Manager, *, force
 def _argue(
     kind: Kind, live: Object, others: list[Manager], changing: set[FieldPath], *, force: bool
 ) -> list[Manager]:
-    causes, left = [], []
+    """What the others still own after this write; without `force` they may lose nothing."""
+    causes: list[Cause] = []
+    told: list[str] = []
+    left = []
     for owner in others:
-        taken = owner.paths & changing
-        told = f'conflict with "{owner.name}"'
-        if owner.subresource:
-            told += f' with subresource "{owner.subresource}"'
-        told += f" using {owner.api_version}" if owner.operation == "Update" else ""
-        causes += [Cause("FieldManagerConflict", told, shown(path)) for path in sorted(taken)]
-        left.append(replace(owner, paths=owner.paths - taken))
+        taken = sorted(shown(path) for path in owner.paths & changing)
+        if taken:
+            causes += [
+                Cause("FieldManagerConflict", f"conflict with {_named(owner)}", path) for path in taken
+            ]
+            listed = f": {taken[0]}" if len(taken) == 1 else ":" + "".join(f"\n- {path}" for path in taken)
+            told.append(f"conflict{'s' if len(taken) > 1 else ''} with {_named(owner)}{listed}")
+        left.append(replace(owner, paths=owner.paths - changing))
     if causes and not force:
-        raise _conflicts(kind, live["metadata"]["name"], causes)
+        count = f"{len(causes)} conflict{'s' if len(causes) > 1 else ''}"
+        message, name = f"Apply failed with {count}: " + "\n".join(told), live["metadata"]["name"]
+        raise Refusal(409, "Conflict", message, name=name, group=kind.group, kind=kind.plural, causes=causes)
     return left
 
 
-def _conflicts(kind: Kind, name: str, causes: list[Cause]) -> Refusal:
-    told = [f"{cause.message}: {cause.field}" for cause in causes]
-    count = f"{len(told)} conflict{'s' if len(told) > 1 else ''}"
-    message = (
-        f"Apply failed with {count}: {told[0]}" if len(told) == 1 else f"Apply failed with {count}: {told}"
-    )
-    return Refusal(409, "Conflict", message, name=name, group=kind.group, kind=kind.plural, causes=causes)
+def _named(owner: Manager) -> str:
+    told = f'"{owner.name}"'
+    if owner.subresource:
+        told += f' with subresource "{owner.subresource}"'
+    return f"{told} using {owner.api_version}" if owner.operation == "Update" else told
 
 
 def _merge(schema: Schema, live: Any, config: Any, *, top: bool = False) -> Any:

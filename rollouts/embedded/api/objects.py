@@ -94,6 +94,9 @@ class Objects:
         if self.storage.get(kind.key, namespace, name) is not None:
             raise already_exists(kind.plural, kind.group, name)
         self._last_look(kind, obj, options)
+        me = managers.writer(kind, options.manager, "", self.now())
+        if not options.applied and managers.is_followed(obj, me):
+            managers.created(kind, obj, me)
         if not options.dry_run:
             self.storage.put(kind.key, obj)
             self.settle()
@@ -132,8 +135,9 @@ class Objects:
         self._last_look(kind, new, options)
         if kind.generation and _spec(kind, new) != _spec(kind, old):
             new["metadata"]["generation"] = before.get("generation", 0) + 1
-        if not options.applied and before.get("managedFields"):
-            managers.updated(kind, old, new, managers.writer(kind, options.manager, part, self.now()))
+        me = managers.writer(kind, options.manager, part, self.now())
+        if not options.applied and managers.is_followed(old, me):
+            managers.updated(kind, old, new, me)
         if new == old:
             return old
         if not options.dry_run:
