@@ -306,7 +306,7 @@ class World:
             self._doom = None
             if self._engine is not None:
                 self._engine.cancel()
-            await asyncio.sleep(0)  # where the cancellation arrives
+            await asyncio.sleep(3600)  # what made the write does not get to its next line
 
 
 class _Overseen:
