@@ -118,7 +118,7 @@ def ask(target: Target, query: str, span: Span | None = None) -> Answer:
         except requests.exceptions.SSLError:
             reason = "has a TLS certificate that cannot be verified"
         except requests.exceptions.ConnectionError as error:
-            reason = "refused the connection" if "refused" in str(error) else "cannot be reached"
+            reason = _unreachable(str(error), target)
         except (requests.exceptions.RequestException, ValueError) as error:
             reason = f"cannot be asked: {type(error).__name__}"
     raise QueryFailed(hide(f"{where} {reason}", target.credentials()))
@@ -133,8 +133,15 @@ def _connect(target: Target, session: requests.Session) -> PrometheusConnect:
         session=session,
         timeout=target.timeout,
         # The engine takes the measurement again by itself and counts it; a retry in here would hide errors.
-        retry=Retry(total=0, redirect=False),
+        retry=Retry(total=0, read=False, redirect=False),
     )
+
+
+def _unreachable(detail: str, target: Target) -> str:
+    """Which of the few things went wrong; the detail itself holds the query and perhaps credentials."""
+    if "refused" in detail:
+        return "refused the connection"
+    return f"did not answer within {target.timeout} s" if "timed out" in detail else "cannot be reached"
 
 
 def _numbers(result: Any) -> float | list[float]:
