@@ -1,0 +1,280 @@
+"""Whatever users, pods and metrics do, in whatever order: what must never happen does not."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from strategies import replicas, scaledown
+from tests.strategies.world import World, blue_green, canary, routed
+
+GATE = {"templates": [{"templateName": "errors"}]}
+STEP_GATE = {"analysis": GATE}
+STEPS = ({"setWeight": 20}, STEP_GATE, {"setWeight": 60}, {"pause": {}}, {"pause": {"duration": 5}})
+DOWN = ({"setWeight": 70}, {"setWeight": 30}, {"pause": {}}, STEP_GATE)
+SCALED = ({"setCanaryScale": {"replicas": 2}}, {"setWeight": 50}, {"pause": {"duration": 3}})
+
+WORLDS = {
+    "rolling": (canary(maxSurge=1, maxUnavailable=1),),
+    "basic": (
+        canary(*STEPS),
+        canary(*DOWN, maxSurge=0, maxUnavailable=1),
+        canary(
+            *STEPS, maxSurge="50%", maxUnavailable=0, stableService="web-stable", canaryService="web-canary"
+        ),
+    ),
+    "routed": (
+        routed(*STEPS),
+        routed(*DOWN, scaleDownDelaySeconds=3, abortScaleDownDelaySeconds=2),
+        routed(*SCALED, analysis=GATE),
+    ),
+    "dynamic": (routed(*STEPS, dynamicStableScale=True), routed(*DOWN, dynamicStableScale=True)),
+    "blue-green": (
+        blue_green(),
+        blue_green(autoPromotionSeconds=5, prePromotionAnalysis=GATE, scaleDownDelaySeconds=3),
+        blue_green(autoPromotionEnabled=False, previewReplicaCount=1, postPromotionAnalysis=GATE),
+    ),
+}
+VERSIONS = st.sampled_from(["v1", "v2", "v3"])
+
+
+class Rollouts(RuleBasedStateMachine):
+    """Users, pods, metrics and an engine that may die at any moment."""
+
+    strategies: tuple[dict, ...] = ()
+
+    @initialize(data=st.data(), size=st.integers(1, 5), window=st.sampled_from([None, 1, 3]))
+    def deploy(self, data, size, window):
+        spec = {"rollbackWindow": {"revisions": window}} if window else {}
+        strategy = data.draw(st.sampled_from(self.strategies))
+        self.world = World(strategy=strategy, replicas=size, spec=spec).run(12)
+        assert self.world.status.phase == "Healthy"
+        self.condemned = {}
+        """Versions whose analysis failed, with the weight they had then."""
+        self.before = dict(self.world.sets)
+
+    # --- users -------------------------------------------------------------------------------------------
+
+    @rule(version=VERSIONS)
+    def ship(self, version):
+        self.world.ship(version)
+        self.condemned.clear()  # somebody acted
+
+    @rule()
+    def abort(self):
+        self.world.patch(abort=True)
+
+    @precondition(lambda self: self.world.status.abort)
+    @rule()
+    def retry(self):
+        self.world.patch(abort=False)
+        self.condemned.clear()
+
+    @rule()
+    def promote(self):
+        self.world.patch(pauseConditions=None)
+
+    @precondition(lambda self: self.world.step is not None and not self.world.status.abort)
+    @rule()
+    def skip_a_step(self):
+        steps = len(self.world.strategy.get("canary", {}).get("steps", ()))
+        self.world.patch(pauseConditions=None, currentStepIndex=min(steps, self.world.step + 1))
+        self.condemned.clear()
+
+    @rule()
+    def promote_full(self):
+        self.world.patch(promoteFull=True)
+        if not self.world.status.abort:
+            self.condemned.clear()
+
+    @rule(paused=st.booleans())
+    def pause(self, paused):
+        self.world.set(paused=paused)
+
+    @rule(size=st.integers(1, 6))
+    def scale(self, size):
+        self.world.scale(size)
+
+    @rule()
+    def restart(self):
+        self.world.set(restartAt=self.world.now.isoformat())
+
+    # --- the cluster -------------------------------------------------------------------------------------
+
+    @rule(version=VERSIONS)
+    def pods_break(self, version):
+        self.world.broken.add(version)
+
+    @rule()
+    def pods_mend(self):
+        self.world.broken.clear()
+
+    @rule(phase=st.sampled_from(["Successful", "Failed", "Error", "Inconclusive"]))
+    def runs_end(self, phase):
+        current = self.world.hash_of(self.world.version)
+        for run in list(self.world.runs.values()):
+            if run.phase in {"Running", "Pending", ""} and not run.terminated:
+                self.world.runs[run.name] = replace(run, phase=phase, message="so it is")
+        refs = self.world.status
+        named = {
+            ref.name
+            for ref in (
+                refs.canary.current_step_analysis_run_status,
+                refs.canary.current_background_analysis_run_status,
+                refs.blue_green.pre_promotion_analysis_run_status,
+                refs.blue_green.post_promotion_analysis_run_status,
+            )
+            if ref is not None
+        }
+        if any(
+            run.phase in {"Failed", "Error"} and run.name in named and self._current_step(run)
+            for run in self.world.runs.values()
+        ):
+            self.condemned[current] = self.reached_by(current)
+
+    def _current_step(self, run):
+        status = self.world.status
+        underway = status.stable_rs != status.current_pod_hash == run.pod_hash == self.world.seen.pod_hash
+        return underway and not status.promote_full and run.step_index in {None, self.world.step}
+
+    @rule(passes=st.integers(1, 8))
+    def work(self, passes):
+        for _ in range(passes):
+            self.reconcile()
+            self.world.pass_time()
+            self.world_is_sound()
+
+    @rule(done=st.integers(0, 3))
+    def engine_dies(self, done):
+        """Some actions are done and status is never written."""
+        self.before = dict(self.world.sets)
+        self.world.reconcile(actions=done)
+
+    @rule()
+    def pods_move(self):
+        self.world.pass_time()
+
+    def reconcile(self):
+        self.before = dict(self.world.sets)
+        seen = self.world.seen
+        weight, services = self.world.weight, dict(self.world.services)
+        self.world.reconcile()
+        self.check_traffic(seen, weight, services)
+        self.check_capacity(seen)
+
+    # --- what must never happen --------------------------------------------------------------------------
+
+    def reached_by(self, pod_hash):
+        """The share of users' requests that a version gets by weight or by an active service."""
+        services, strategy = self.world.services, self.world.strategy
+        if "blueGreen" in strategy:
+            return 100 if services["web-active"].pod_hash == pod_hash else 0
+        if "trafficRouting" not in strategy["canary"]:
+            return next((each.desired for each in self.world.sets.values() if each.pod_hash == pod_hash), 0)
+        share = self.world.weight if services["web-canary"].pod_hash == pod_hash else 0
+        stable = 100 - self.world.weight if services["web-stable"].pod_hash == pod_hash else 0
+        return share + stable
+
+    def check_traffic(self, seen, weight, services):
+        """Traffic moves only to versions with available pods."""
+        available = {each.pod_hash: each.available for each in seen.replica_sets}
+        for name, service in self.world.services.items():
+            if name != "web-preview" and service.pod_hash != services[name].pod_hash:
+                assert available[service.pod_hash] > 0, f"{name} was switched to a version without pods"
+        if self.world.weight > weight:
+            assert available[self.world.services["web-canary"].pod_hash] > 0
+
+    def check_capacity(self, seen):
+        """No pass takes so many pods away that fewer are available than the spec allows."""
+        if "blueGreen" in self.world.strategy or "trafficRouting" in self.world.strategy["canary"]:
+            return
+        limits = replicas.bounds(seen.rollout)
+        kept = sum(
+            min(each.available, self.world.sets[each.name].desired)
+            for each in seen.replica_sets
+            if each.name in self.world.sets
+        )
+        had = sum(each.available for each in seen.replica_sets)
+        assert kept >= min(limits.least, had)
+        after = sum(each.desired for each in self.world.sets.values())
+        assert after <= max(limits.most, sum(each.desired for each in seen.replica_sets))
+
+    @invariant()
+    def world_is_sound(self):
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        served = scaledown.serving(world.seen)
+        for each in world.sets.values():
+            before = self.before.get(each.name)
+            others = {world.status.stable_rs, world.hash_of(world.version)}
+            if before is not None and each.desired < before.desired and each.pod_hash not in others:
+                assert each.pod_hash not in served, "pods were taken from a version that a service selects"
+        for pod_hash, share in self.condemned.items():
+            now = self.reached_by(pod_hash)
+            assert now <= share, "a version whose analysis failed gained traffic"
+            self.condemned[pod_hash] = now
+
+    def teardown(self):
+        """Left alone with pods that work, the world comes to rest."""
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        world.broken.clear()
+        world.set(paused=False)
+        for _ in range(150):
+            self.reconcile()
+            world.pass_time(3)
+            planned = world.plan()
+            if not planned.actions and planned.status == world.status and planned.requeue_after is None:
+                break
+        planned = world.plan()
+        waiting = planned.requeue_after is None or world.status.phase in {"Paused", "Progressing"}
+        assert not planned.actions, planned.actions
+        assert planned.status == world.status
+        assert waiting
+        if world.status.phase == "Healthy":
+            assert world.size(world.version) == world.replicas
+
+
+def machine(name):
+    kind = type(f"Rollouts of {name}", (Rollouts,), {"strategies": WORLDS[name]})
+    case = kind.TestCase
+    case.settings = settings(
+        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    return case
+
+
+TestRolling = machine("rolling")
+TestBasicCanary = machine("basic")
+TestRoutedCanary = machine("routed")
+TestDynamicCanary = machine("dynamic")
+TestBlueGreen = machine("blue-green")
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_an_engine_that_dies_after_every_single_action_gets_there_all_the_same(name):
+    """Each pass does one action and forgets it, until a pass has nothing left to do but to write status."""
+    for strategy in WORLDS[name]:
+        world = World(strategy=strategy, replicas=4)
+        world.verdicts |= {"v1": "Successful", "v2": "Successful"}
+        for version in ("v1", "v2"):
+            world.version = version
+            for _ in range(400):
+                done = 0
+                while (planned := world.plan()).actions and done < 20:
+                    world.do(planned.actions[0])
+                    world.pass_time(0)
+                    done += 1
+                world.reconcile()
+                world.pass_time()
+                if world.status.pause_conditions and world.status.message.endswith("Pause"):
+                    world.patch(pauseConditions=None)
+                if world.status.message == "CanaryPauseStep":
+                    world.patch(pauseConditions=None)
+                if world.status.phase == "Healthy" and world.status.stable_rs == world.hash_of(version):
+                    break
+            assert world.status.stable_rs == world.hash_of(version)
