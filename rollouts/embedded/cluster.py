@@ -1,7 +1,7 @@
-"""The embedded cluster in real time: API server, workload controllers, a kubelet with local processes, and Envoy.
+"""The embedded cluster in real time: API server, workload controllers, a kubelet for processes, and Envoy.
 
-What it is not: there is one node and no scheduler, no network but loopback, no volumes, no cluster DNS, and no
-liveness or startup probes; containers are processes of the machine's own file system.
+What it is not: there is one node and no scheduler, no network but loopback, no volumes, no cluster DNS, no
+liveness and no startup probes; containers are processes on the machine's own file system.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from rollouts.kube.resources import GATEWAY_CLASSES, GATEWAYS, INGRESS_CLASSES, 
 
 NAMESPACE = "rollouts-system"
 ADMIN_PORT = 9901
-"""The number of the Service port `admin`; behind it is a Unix socket, reached through the API server alone."""
+"""The number of the Service port `admin`: a Unix socket, reached through the API server alone."""
 
 _NODES = Resource("", "v1", "Node", "nodes", namespaced=False)
 
@@ -50,7 +50,7 @@ class Cluster:
 
     Args:
         ingress_port: of Envoy on 127.0.0.1; 0 for any that is free.
-        many_addresses: whether pods get loopback addresses of their own; by default where the system has them.
+        many_addresses: whether pods get loopback addresses of their own; by default where there are any.
     """
 
     def __init__(self, *, ingress_port: int = 0, many_addresses: bool | None = None) -> None:
@@ -61,6 +61,7 @@ class Cluster:
         self._stack = AsyncExitStack()
         self._work: asyncio.Task[None] | None = None
         self.envoy: Envoy
+        self.folder: Path
 
     @property
     def ingress_port(self) -> int:
@@ -87,12 +88,12 @@ class Cluster:
 
     async def _start(self) -> None:
         # Unix sockets have short paths, so they do not live in the state folder.
-        folder = Path(tempfile.mkdtemp(prefix="rollouts-"))
-        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        self.folder = Path(tempfile.mkdtemp(prefix="rollouts-"))
+        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.server.install_crds(crds())
         spawner = Spawner()
         self._stack.push_async_callback(spawner.close)
-        self.envoy = Envoy(spawner, folder, self._ingress_port)
+        self.envoy = Envoy(spawner, self.folder, self._ingress_port)
         ads = AdsServer()
         await asyncio.gather(spawner.start(), ads.start(self.envoy.ads_path))
         self._stack.push_async_callback(ads.stop)

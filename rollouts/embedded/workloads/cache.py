@@ -20,7 +20,7 @@ Key = tuple[str, str]
 Listener = Callable[[Resource, Object], None]
 
 _RETRY = 0.2
-"""Seconds to wait before a list that failed is tried again."""
+"""Seconds to wait before everything is listed again, after a failure or the end of a watch."""
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Cache:
                 await self._watch(resource, version)
             except (ApiError, Unreachable) as error:
                 log.debug("%s: %s; listing again", resource.plural, error)
-                await asyncio.sleep(_RETRY)
+            await asyncio.sleep(_RETRY)
 
     async def _relist(self, resource: Resource) -> str:
         page = await self.client.list(resource)
