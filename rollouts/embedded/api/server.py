@@ -1,6 +1,7 @@
 """The API server in memory: a request goes in, a response or a stream of events comes out."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -122,8 +123,9 @@ class ApiServer:
             events = self.watch(request)
         except Refusal as refusal:
             raise from_status(refusal.code, refusal.status, f"GET {request.path}") from refusal
-        async for event in events:
-            yield event
+        async with aclosing(events):
+            async for event in events:
+                yield event
 
     async def _answer(self, request: Request) -> Response:
         if (found := self._fixed(request)) is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from math import inf
 
@@ -48,8 +49,9 @@ def start(
         try:
             for event in backlog:
                 yield event
-            async for event in _following(storage, kind, predicate, options, follower):
-                yield event
+            async with aclosing(_following(storage, kind, predicate, options, follower)) as following:
+                async for event in following:
+                    yield event
         finally:
             storage.unfollow(kind.key, follower)
 
