@@ -150,8 +150,8 @@ def _weighted(rollout: Rollout, settings: GatewayPlugin, route: Object, weights:
             labels[settings.in_progress_label_key] = settings.in_progress_label_value
         else:
             labels.pop(settings.in_progress_label_key, None)
-    metadata = dict(route["metadata"])
-    if labels or "labels" in metadata:
+    metadata = {key: value for key, value in route["metadata"].items() if key != "labels"}
+    if labels:
         metadata["labels"] = labels
     return route | {"metadata": metadata, "spec": route["spec"] | {"rules": rules}}
 
