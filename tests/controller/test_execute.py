@@ -1,0 +1,185 @@
+"""Each action does what it says, and does it no second time."""
+
+from typing import Any
+
+import pytest
+
+from rollouts.api.canary import RolloutAnalysis, RolloutAnalysisTemplate
+from rollouts.api.crd import crds
+from rollouts.api.meta import Object
+from rollouts.api.rollout import Rollout
+from rollouts.controller.execute import Executor, NameTaken
+from rollouts.controller.observe import observe
+from rollouts.embedded.virtual_time import START
+from rollouts.kube.client import Client
+from rollouts.kube.resources import (
+    ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
+    INGRESSES,
+    PODS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+)
+from rollouts.kube.store import Writer
+from strategies import model
+from tests.controller.api import server, virtually
+from tests.world.simulated import GATED, routed
+
+CREATE = model.CreateReplicaSet(name="shop-abc", pod_hash="abc", revision=3)
+_READ = (ROLLOUTS, SERVICES, INGRESSES, REPLICA_SETS, ANALYSIS_TEMPLATES, ANALYSIS_RUNS, PODS)
+
+
+class Place:
+    """A server that holds a rollout and all it needs, and a way to do actions there."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @classmethod
+    async def make(cls, **spec: Any) -> "Place":
+        api, client = server()
+        api.install_crds(crds())
+        for resource, obj in zip(
+            (SERVICES, SERVICES, INGRESSES, ANALYSIS_TEMPLATES, ROLLOUTS), routed(*GATED), strict=True
+        ):
+            if resource is ROLLOUTS:
+                obj["spec"].update(spec)
+                obj["metadata"]["annotations"] = {"team": "shop", "rollout.argoproj.io/revision": "2"}
+            await client.create(resource, obj, "default")
+        return cls(client)
+
+    async def do(self, *actions: model.Action) -> Object:
+        store = Writer()
+        for resource in (
+            ROLLOUTS,
+            SERVICES,
+            INGRESSES,
+            REPLICA_SETS,
+            ANALYSIS_TEMPLATES,
+            ANALYSIS_RUNS,
+            PODS,
+        ):
+            store.replace(resource, (await self.client.list(resource, "default"))["items"])
+        obj = await self.client.get(ROLLOUTS, "shop", "default")
+        parsed = Rollout.model_validate(obj)
+        seen = observe(store, parsed, START)
+        return await Executor(client=self.client, store=store, rollout=parsed, seen=seen).run(obj, actions)
+
+
+@virtually
+async def test_a_replica_set_is_made_empty_owned_and_marked() -> None:
+    place = await Place.make(minReadySeconds=7)
+    await place.do(CREATE)
+    await place.do(CREATE)
+    made = await place.client.get(REPLICA_SETS, "shop-abc", "default")
+    assert made["spec"]["replicas"] == 0
+    assert made["spec"]["minReadySeconds"] == 7
+    labels = {"app": "shop", "rollouts-pod-template-hash": "abc"}
+    assert made["spec"]["selector"] == {"matchLabels": labels}
+    assert made["spec"]["template"]["metadata"]["labels"] == labels
+    assert made["metadata"]["labels"] == labels
+    assert made["metadata"]["annotations"] == {"team": "shop", "rollout.argoproj.io/revision": "3"}
+    (owner,) = made["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["controller"]) == ("Rollout", "shop", True)
+
+
+@virtually
+async def test_a_replica_set_of_that_name_that_belongs_to_nobody_is_left_alone_and_named() -> None:
+    place = await Place.make()
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "x", "image": "x"}]}}
+    other = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"name": "shop-abc"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template},
+    }
+    await place.client.create(REPLICA_SETS, other, "default")
+    with pytest.raises(NameTaken, match='"shop-abc" exists and is not controlled by Rollout "shop"'):
+        await place.do(CREATE)
+
+
+@virtually
+async def test_scaling_notes_the_size_of_the_rollout_and_annotations_come_and_go() -> None:
+    place = await Place.make()
+    await place.do(CREATE)
+    await place.do(
+        model.ScaleReplicaSet(name="shop-abc", replicas=2, desired_annotation=4),
+        model.AnnotateReplicaSet(name="shop-abc", annotations={"scale-down-deadline": "x", "team": None}),
+    )
+    made = await place.client.get(REPLICA_SETS, "shop-abc", "default")
+    assert made["spec"]["replicas"] == 2
+    assert made["metadata"]["annotations"] == {
+        "rollout.argoproj.io/desired-replicas": "4",
+        "rollout.argoproj.io/revision": "3",
+        "scale-down-deadline": "x",
+    }
+
+
+@virtually
+async def test_what_is_written_on_the_rollout_is_what_the_status_may_follow() -> None:
+    place = await Place.make()
+    answer = await place.do(model.SetReplicas(replicas=3), model.SetRevision(revision=9))
+    now = await place.client.get(ROLLOUTS, "shop", "default")
+    assert answer["metadata"]["resourceVersion"] == now["metadata"]["resourceVersion"]
+    assert now["spec"]["replicas"] == 3
+    assert now["metadata"]["annotations"]["rollout.argoproj.io/revision"] == "9"
+
+
+@virtually
+async def test_a_service_keeps_its_selector_and_gets_the_hash_and_its_manager() -> None:
+    place = await Place.make()
+    await place.do(model.SwitchService(name="shop-canary", pod_hash="abc"))
+    made = await place.client.get(SERVICES, "shop-canary", "default")
+    assert made["spec"]["selector"] == {"app": "shop", "rollouts-pod-template-hash": "abc"}
+    manager = {"argo-rollouts.argoproj.io/managed-by-rollouts": "shop"}
+    assert made["metadata"]["annotations"] == manager
+
+
+@virtually
+async def test_a_weight_is_written_once_and_then_only_when_it_differs() -> None:
+    place = await Place.make()
+    versions = []
+    for canary in (10, 10, 30):
+        await place.do(model.SetWeight(canary=canary))
+        made = await place.client.get(INGRESSES, "shop-shop-canary", "default")
+        versions.append(made["metadata"]["resourceVersion"])
+    assert made["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"] == "30"
+    assert versions[0] == versions[1] != versions[2]
+
+
+@virtually
+async def test_an_analysis_is_started_once_and_can_be_ended_and_deleted_twice() -> None:
+    place = await Place.make()
+    analysis = RolloutAnalysis(templates=(RolloutAnalysisTemplate(template_name="success-rate"),))
+    start = model.StartAnalysis(
+        name="run", type="Step", analysis=analysis, args={}, pod_hash="abc", revision=3, step_index=1
+    )
+    await place.do(start, start)
+    run = await place.client.get(ANALYSIS_RUNS, "run", "default")
+    assert run["metadata"]["labels"]["rollout-type"] == "Step"
+    assert run["metadata"]["labels"]["step-index"] == "1"
+    await place.do(model.TerminateAnalysis(name="run"), model.TerminateAnalysis(name="run"))
+    assert (await place.client.get(ANALYSIS_RUNS, "run", "default"))["spec"]["terminate"] is True
+    await place.do(model.DeleteAnalysis(name="run"), model.DeleteAnalysis(name="run"))
+    assert (await place.client.list(ANALYSIS_RUNS, "default"))["items"] == []
+
+
+@virtually
+async def test_with_a_replica_set_go_the_analysis_runs_of_its_revision() -> None:
+    place = await Place.make()
+    analysis = RolloutAnalysis(templates=(RolloutAnalysisTemplate(template_name="success-rate"),))
+    start = model.StartAnalysis(
+        name="run", type="Step", analysis=analysis, args={}, pod_hash="abc", revision=3, step_index=1
+    )
+    await place.do(CREATE, start)
+    await place.do(model.DeleteReplicaSet(name="shop-abc"))
+    await place.do(model.DeleteReplicaSet(name="shop-abc"))
+    assert (await place.client.list(REPLICA_SETS, "default"))["items"] == []
+    assert (await place.client.list(ANALYSIS_RUNS, "default"))["items"] == []
+
+
+@virtually
+async def test_a_pod_that_is_gone_need_not_be_evicted() -> None:
+    place = await Place.make()
+    await place.do(model.EvictPod(name="nobody"))

@@ -1,0 +1,113 @@
+"""What the controller shows to the outside: metrics, health and log lines."""
+
+import json
+import logging
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import unused_port
+
+from rollouts.api.meta import Object
+from rollouts.controller import health, logs
+from rollouts.controller.metrics import Metrics
+from rollouts.controller.reconciler import Key
+from rollouts.kube.resources import ANALYSIS_RUNS, APPLICATIONS, ROLLOUTS
+from rollouts.kube.store import Writer
+
+
+def obj(name: str, **rest: object) -> Object:
+    return {"metadata": {"name": name, "namespace": "web"}, **rest}
+
+
+def metrics() -> tuple[Metrics, Writer]:
+    store = Writer()
+    return Metrics(store), store
+
+
+def test_a_rollout_shows_with_its_strategy_router_phase_and_replicas() -> None:
+    shown, store = metrics()
+    strategy = {"canary": {"trafficRouting": {"nginx": {"stableIngress": "x"}, "managedRoutes": []}}}
+    status = {"phase": "Healthy", "replicas": 3, "availableReplicas": 2, "updatedReplicas": 1}
+    store.put(ROLLOUTS, obj("shop", spec={"replicas": 3, "strategy": strategy}, status=status))
+    text = shown.render().decode()
+    labels = 'name="shop",namespace="web",phase="Healthy",strategy="canary",traffic_router="nginx"'
+    assert f"rollout_info{{{labels}}} 1.0" in text
+    for what, number in (("available", 2), ("unavailable", 1), ("desired", 3), ("updated", 1)):
+        assert f'rollout_info_replicas_{what}{{name="shop",namespace="web"}} {number}.0' in text
+
+
+def test_what_is_gone_is_shown_no_more() -> None:
+    shown, store = metrics()
+    store.put(ROLLOUTS, obj("shop", spec={}))
+    store.remove(ROLLOUTS, obj("shop"))
+    assert "shop" not in shown.render().decode()
+
+
+def test_runs_and_applications_show_with_their_phases() -> None:
+    shown, store = metrics()
+    result = {"name": "rate", "phase": "Failed"}
+    store.put(ANALYSIS_RUNS, obj("run", status={"phase": "Failed", "metricResults": [result]}))
+    spec = {"project": "default", "destination": {"namespace": "prod"}}
+    store.put(APPLICATIONS, obj("app", spec=spec, status={"sync": {"status": "Synced"}}))
+    text = shown.render().decode()
+    assert 'analysis_run_info{name="run",namespace="web",phase="Failed"} 1.0' in text
+    assert 'metric="rate"' in text
+    assert 'sync_status="Synced"' in text
+    assert 'health_status="Unknown"' in text
+
+
+def test_passes_and_events_are_counted_without_a_series_for_each_object() -> None:
+    shown, _ = metrics()
+    shown.reconciled(ROLLOUTS, Key("web", "shop"), 0.2, None)
+    shown.reconciled(ROLLOUTS, Key("web", "other"), 3, ValueError("no"))
+    shown.recorded(obj("shop"), "Warning", "RolloutAborted")
+    text = shown.render().decode()
+    assert 'rollout_reconcile_bucket{le="0.25"} 1.0' in text
+    assert 'rollout_reconcile_bucket{le="+Inf"} 2.0' in text
+    assert "rollout_reconcile_error 1.0" in text
+    assert "rollout_events_total{" in text
+    assert "_created" not in text
+
+
+async def test_health_and_metrics_answer_on_their_ports() -> None:
+    state = {"ready": False}
+    port = unused_port()
+    async with (
+        health.serve(
+            address="127.0.0.1",
+            health_port=port,
+            metrics_port=port,
+            ready=lambda: state["ready"],
+            metrics=lambda: b"metrics 1\n",
+        ),
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+    ):
+        assert (await session.get("/healthz")).status == 200
+        assert (await session.get("/readyz")).status == 503
+        state["ready"] = True
+        assert (await session.get("/readyz")).status == 200
+        assert await (await session.get("/metrics")).text() == "metrics 1\n"
+
+
+async def test_a_port_of_zero_is_not_opened() -> None:
+    async with health.serve(address="256.0.0.1", health_port=0, metrics_port=0, ready=bool, metrics=bytes):
+        pass
+
+
+@pytest.fixture
+def record() -> logging.LogRecord:
+    made = logging.LogRecord("here", logging.WARNING, "x.py", 1, "it %s", ("failed\nbadly",), None)
+    made.kind, made.object = "Rollout", "shop"
+    return made
+
+
+def test_a_line_of_text_names_the_object_and_stays_one_line(record: logging.LogRecord) -> None:
+    line = logs._KeyValue().format(record)
+    assert "\n" not in line
+    assert 'level=warning msg="it failed\\nbadly" logger=here kind=Rollout object=shop' in line
+
+
+def test_a_line_of_json_has_the_same_fields(record: logging.LogRecord) -> None:
+    fields = json.loads(logs._Json().format(record))
+    assert fields["msg"] == "it failed\nbadly"
+    assert (fields["kind"], fields["object"], fields["level"]) == ("Rollout", "shop", "warning")

@@ -1,0 +1,102 @@
+"""What is wrong with the objects that a rollout refers to is said by object, field, value and remedy."""
+
+from typing import Any
+
+import pytest
+
+from rollouts.api.meta import Object
+from rollouts.api.rollout import Rollout
+from rollouts.controller.references import mentions, problems
+from rollouts.kube.resources import ANALYSIS_TEMPLATES, HTTP_ROUTES, INGRESSES, SERVICES
+from rollouts.kube.store import Writer
+from tests.world.simulated import GATED, canary, ingress, rollout, service, success_rate
+
+
+def in_default(obj: Object) -> Object:
+    return {**obj, "metadata": {**obj["metadata"], "namespace": "default"}}
+
+
+def world(**left_out: bool) -> Writer:
+    store = Writer()
+    for resource, obj in (
+        (SERVICES, service("shop-stable")),
+        (SERVICES, service("shop-canary")),
+        (INGRESSES, ingress()),
+        (ANALYSIS_TEMPLATES, success_rate()),
+    ):
+        if obj["metadata"]["name"].replace("-", "_") not in left_out:
+            store.put(resource, in_default(obj))
+    return store
+
+
+def shop(**more: Any) -> Rollout:
+    return Rollout.model_validate(in_default(rollout(canary(*GATED, **more))))
+
+
+def test_nothing_is_wrong_where_everything_fits() -> None:
+    assert problems(world(), shop()) == ()
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("shop_canary", 'Service "shop-canary" not found in namespace default'),
+        ("success_rate", 'AnalysisTemplate "success-rate" not found in namespace default'),
+        ("shop", 'Ingress "shop" not found in namespace default'),
+    ],
+)
+def test_what_is_missing_is_named(missing: str, said: str) -> None:
+    (problem,) = problems(world(**{missing: True}), shop())
+    assert problem.startswith(said)
+    assert "create it" in problem
+
+
+def test_a_route_of_the_gateway_api_that_is_missing_is_named() -> None:
+    plugin = {"argoproj-labs/gatewayAPI": {"httpRoute": "shop", "namespace": "default"}}
+    (problem,) = problems(world(), shop(trafficRouting={"plugins": plugin}))
+    assert problem.startswith('HTTPRoute "shop" not found in namespace default')
+    assert HTTP_ROUTES.kind in problem
+
+
+def test_a_service_that_selects_other_pods_is_named_with_the_label() -> None:
+    store = world()
+    obj = in_default(service("shop-canary", app="else"))
+    store.put(SERVICES, obj)
+    (problem,) = problems(store, shop())
+    assert problem.startswith('Service "shop-canary" has unmatch label "app" in rollout')
+    assert '"else"' in problem
+    assert '"shop"' in problem
+
+
+def test_a_service_of_another_rollout_is_named_with_its_owner() -> None:
+    store = world()
+    obj = in_default(service("shop-stable"))
+    obj["metadata"]["annotations"] = {"argo-rollouts.argoproj.io/managed-by-rollouts": "other"}
+    store.put(SERVICES, obj)
+    (problem,) = problems(store, shop())
+    assert problem.startswith('Service "shop-stable" is managed by another Rollout')
+    assert '"other"' in problem
+
+
+def test_the_hash_in_a_selector_is_no_mismatch() -> None:
+    store = world()
+    obj = in_default(service("shop-stable"))
+    obj["spec"]["selector"] = {"app": "shop", "rollouts-pod-template-hash": "abc"}
+    store.put(SERVICES, obj)
+    assert problems(store, shop()) == ()
+
+
+def test_an_ingress_to_a_port_that_its_service_lacks_is_named_with_the_ports_that_there_are() -> None:
+    store = world()
+    obj = in_default(ingress())
+    backend = obj["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+    backend["port"] = {"number": 8080}
+    store.put(INGRESSES, obj)
+    (problem,) = problems(store, shop())
+    assert problem.startswith('Ingress "shop" sends to port 8080 of Service "shop-stable", which has only 80')
+
+
+def test_a_name_is_found_anywhere_in_a_strategy_even_an_invalid_one() -> None:
+    assert mentions({"canary": {"steps": [{"x": ["shop-stable"]}]}}, "shop-stable")
+    assert not mentions({"canary": {"stableService": "shop"}}, "shop-stable")
+    assert not mentions(None, "shop")
