@@ -58,7 +58,13 @@ def _port(name: str, default: int, what: str) -> Callable[[F], F]:
     default=None,
     help="Work only while holding a Lease; by default in a pod.",
 )
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How a line of the log is written.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
