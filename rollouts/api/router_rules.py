@@ -35,7 +35,10 @@ def routing_problems(canary: CanaryStrategy) -> Iterator[InvalidSpec]:
         message = "Canary maxTrafficWeight in traffic routing only support in Nginx and Plugins"
         yield wrong(f"{_ROUTING}.maxTrafficWeight", message, routing.max_traffic_weight)
     yield from _either_problems(routing)
-    yield from _plugin_problems(routing)
+    if GATEWAY_PLUGIN in routing.plugins:
+        yield from gateway_problems(
+            routing.plugins[GATEWAY_PLUGIN], f'{_ROUTING}.plugins["{GATEWAY_PLUGIN}"]'
+        )
 
 
 def header_route_problems(canary: CanaryStrategy, step: SetHeaderRoute, path: str) -> Iterator[InvalidSpec]:
@@ -142,16 +145,6 @@ def _nginx_problems(nginx: NginxTrafficRouting, total: int | None) -> Iterator[I
             if key.rpartition("/")[2] in ("canary", "canary-weight", "canary-weight-total"):
                 path = f'{_ROUTING}.nginx.{field}["{key}"]'
                 yield wrong(path, "is written by the engine; remove it", value)
-
-
-def _plugin_problems(routing: RolloutTrafficRouting) -> Iterator[InvalidSpec]:
-    for name, config in routing.plugins.items():
-        path = f'{_ROUTING}.plugins["{name}"]'
-        if name == GATEWAY_PLUGIN:
-            yield from gateway_problems(config, path)
-        else:
-            message = f'unknown router plugin "{name}"; only {GATEWAY_PLUGIN} is built in'
-            yield InvalidSpec(path, message, name)
 
 
 def _managed_problems(routing: RolloutTrafficRouting, name: str, path: str) -> Iterator[InvalidSpec]:

@@ -3,7 +3,7 @@
 A row goes when its feature arrives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pydantic import BaseModel
 
@@ -41,9 +41,10 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.metrics[].provider.influxdb",
         ".spec.metrics[].provider.kayenta",
         ".spec.metrics[].provider.newRelic",
-        ".spec.metrics[].provider.plugin",
         ".spec.metrics[].provider.skywalking",
         ".spec.metrics[].provider.wavefront",
+        ".spec.metrics[].provider.prometheus.authentication.sigv4",
+        ".spec.metrics[].provider.web.authentication.sigv4",
     ),
     "Application": (
         ".spec.sources",
@@ -54,16 +55,40 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.source.ref",
         ".spec.source.tagPrefix",
         ".spec.source.directory.jsonnet",
+        ".spec.source.kustomize.version",
+        ".spec.source.kustomize.kubeVersion",
+        ".spec.source.kustomize.apiVersions",
+        ".spec.ignoreDifferences[].jqPathExpressions",
+        ".spec.ignoreDifferences[].managedFieldsManagers",
+        ".spec.syncPolicy.managedNamespaceMetadata",
+        ".operation.sync.revisions",
+        ".operation.sync.sources",
+        ".operation.sync.manifests",
     ),
     "Experiment": (".spec",),
 }
 
 _REMEDY: Mapping[str, str] = {
     "Rollout": "remove it; rolling, blue/green and canary with nginx or the Gateway API are supported",
-    "AnalysisTemplate": "use prometheus, web, job or traffic",
-    "Application": "use one source: a folder of a Git repository with plain or kustomize manifests",
+    "AnalysisTemplate": "remove it; prometheus, web, job and traffic are supported",
+    "Application": "remove it; a folder of a Git repository with plain or kustomize manifests is supported",
     "Experiment": "experiments are not run yet; remove the object",
 }
+
+PLUGINS: Mapping[str, str] = {
+    "Rollout": ".spec.strategy.canary.trafficRouting.plugins.*",
+    "AnalysisTemplate": ".spec.metrics[].provider.plugin.*",
+}
+"""Where an object names plugins."""
+
+
+def unknown_plugins(kind: str, model: BaseModel, known: Collection[str]) -> tuple[InvalidSpec, ...]:
+    """List the plugins that an object names and nobody provides."""
+    return tuple(
+        InvalidSpec(path, f"no such plugin; install it, or use one of {', '.join(sorted(known)) or 'none'}")
+        for path, _ in find(dump(model), PLUGINS[kind])
+        if not any(path.endswith((f'["{name}"]', f".{name}")) for name in known)
+    )
 
 
 def refused(kind: str, model: BaseModel) -> tuple[InvalidSpec, ...]:

@@ -6,7 +6,7 @@ cannot work, upstream's rules in upstream's words, and what this engine does not
 
 import difflib
 import types
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -18,11 +18,12 @@ from rollouts.api.application import Application
 from rollouts.api.application_rules import application_problems
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.experiment import Experiment
+from rollouts.api.gateway_plugin import NAME as GATEWAY_PLUGIN
 from rollouts.api.meta import Object
 from rollouts.api.paths import join, show
 from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_rules import rollout_problems
-from rollouts.api.unsupported import refused
+from rollouts.api.unsupported import refused, unknown_plugins
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -48,14 +49,28 @@ def parse(model: type[M], body: Object) -> M:
         raise InvalidSpec(path, message, None if first["type"] == "missing" else first["input"]) from None
 
 
-def validate_rollout(rollout: Rollout) -> tuple[InvalidSpec, ...]:
-    """List what is wrong with a rollout, most basic first, then what the engine does not act on yet."""
-    return (*rollout_problems(rollout), *refused("Rollout", rollout))
+def validate_rollout(rollout: Rollout, *, plugins: Collection[str] = ()) -> tuple[InvalidSpec, ...]:
+    """List what is wrong with a rollout, most basic first, then what the engine does not act on yet.
+
+    Args:
+        rollout: as parsed.
+        plugins: names of the router plugins that are installed beside the built-in one.
+    """
+    unknown = unknown_plugins("Rollout", rollout, {GATEWAY_PLUGIN, *plugins})
+    return (*rollout_problems(rollout), *unknown, *refused("Rollout", rollout))
 
 
-def validate_analysis_template(template: AnalysisTemplate | AnalysisRun) -> tuple[InvalidSpec, ...]:
-    """List what is wrong with a template, or with the metrics of a run, then what is not acted on yet."""
-    return (*analysis_problems(template), *refused("AnalysisTemplate", template))
+def validate_analysis_template(
+    template: AnalysisTemplate | AnalysisRun, *, plugins: Collection[str] = ()
+) -> tuple[InvalidSpec, ...]:
+    """List what is wrong with a template, or with the metrics of a run, then what is not acted on yet.
+
+    Args:
+        template: as parsed.
+        plugins: names of the metric plugins that are installed.
+    """
+    unknown = unknown_plugins("AnalysisTemplate", template, plugins)
+    return (*analysis_problems(template), *unknown, *refused("AnalysisTemplate", template))
 
 
 def validate_application(application: Application) -> tuple[InvalidSpec, ...]:

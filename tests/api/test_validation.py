@@ -111,3 +111,19 @@ def test_an_error_keeps_the_field_and_the_value_apart_from_the_text() -> None:
     with pytest.raises(InvalidSpec) as caught:
         parse(Rollout, body)
     assert (caught.value.field, caught.value.value) == (".spec.replicas", -3)
+
+
+def test_an_installed_plugin_is_accepted() -> None:
+    routing = {"nginx": None, "plugins": {"example/mesh": {}}}
+    body = manifest(
+        {"base": "canary", "patch": {"spec": {"strategy": {"canary": {"trafficRouting": routing}}}}}
+    )
+    rollout = parse(Rollout, body)
+    assert validate_rollout(rollout, plugins=["example/mesh"]) == ()
+    assert len(validate_rollout(rollout, plugins=["example/other"])) == 1
+    metrics = [{"name": "a", "provider": {"plugin": {"simple": {}}}}]
+    template = parse(
+        AnalysisTemplate, manifest({"base": "template", "patch": {"spec": {"metrics": metrics}}})
+    )
+    assert validate_analysis_template(template, plugins=["simple"]) == ()
+    assert len(validate_analysis_template(template)) == 1
