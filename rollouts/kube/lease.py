@@ -60,8 +60,8 @@ class Elector:
         Raises:
             LeadershipLost: another holds it, or it could not be renewed; `work` has been cancelled.
         """
-        while not await self._try():
-            await asyncio.sleep(_RETRY)  # noqa: ASYNC110 (what is awaited is in another process)
+        while not await self._try():  # noqa: ASYNC110 (another process gives it up)
+            await asyncio.sleep(_RETRY)
         _log.info("leading", extra={"lease": self._name, "identity": self._identity})
         self.leading = True
         working = asyncio.ensure_future(work())
