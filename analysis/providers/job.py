@@ -42,9 +42,6 @@ class JobProvider:
             if previous is None or not previous.metadata.get(JOB_NAME):
                 return await self._create(run, metric)
             return await self._follow(run, previous, previous.metadata[JOB_NAME])
-        except NotFound:
-            name = previous.metadata.get(JOB_NAME) if previous else ""
-            return error(started, self._clock(), f'Job "{name}" is gone before it ended')
         except RolloutsError as failure:
             return error(started, self._clock(), f"Job: {failure}")
 
@@ -76,7 +73,11 @@ class JobProvider:
         return running(now, now + timedelta(seconds=1), {JOB_NAME: name})
 
     async def _follow(self, run: AnalysisRun, previous: Measurement, name: str) -> Measurement:
-        job = await self._client.get(JOBS, name, self._namespace(run))
+        try:
+            job = await self._client.get(JOBS, name, self._namespace(run))
+        except NotFound:
+            gone = f'Job "{name}" is gone before it ended'
+            return error(previous.started_at or self._clock(), self._clock(), gone)
         for condition in (job.get("status") or {}).get("conditions") or ():
             if condition.get("status") != "True":
                 continue
