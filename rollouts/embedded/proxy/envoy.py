@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import signal
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +75,11 @@ class Envoy:
             await self._session.close()
         if self._process is not None:
             await self._process.stop(2)
+
+    def kill(self) -> None:
+        """SIGKILL: what happens when it crashes. It is started again."""
+        if self._process is not None:
+            self._process.signal(signal.SIGKILL)
 
     async def admin(self, path: str, query: Mapping[str, str]) -> Response:
         """Read from the admin interface; only statistics, clusters and the configuration can be read."""
