@@ -25,10 +25,17 @@ from strategies.revisions import current_hash
 _RUN_TYPES: Mapping[str, RunType] = {name: name for name in get_args(RunType)}
 
 
-def observe(store: Store, rollout: Rollout, now: datetime) -> Observed:
+def observe(store: Store, rollout: Rollout, now: datetime, problems: tuple[str, ...] = ()) -> Observed:
     """Collect what a decision about `rollout` needs.
 
-    `now` decides which ready pods have been so for minReadySeconds.
+    Args:
+        store: what the cluster holds.
+        rollout: the rollout, parsed.
+        now: decides which ready pods have been so for minReadySeconds.
+        problems: what is wrong with the rollout itself; then its references are not looked at.
+
+    Raises:
+        InvalidSpec: a router cannot make sense of the rollout.
     """
     uid = rollout.metadata.uid
     owned = [obj for obj in store.owned(REPLICA_SETS, uid) if _controlled_by(obj, uid)]
@@ -45,7 +52,7 @@ def observe(store: Store, rollout: Rollout, now: datetime) -> Observed:
             if _controlled_by(obj, uid) and (run := _run(obj)) is not None
         ),
         weights=_weights(store, rollout),
-        problems=references.problems(store, rollout),
+        problems=problems or references.problems(store, rollout),
     )
 
 

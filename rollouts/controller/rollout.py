@@ -69,9 +69,9 @@ class RolloutReconciler:
 
     async def _advance(self, obj: Object, now: datetime) -> timedelta | None:
         rollout = parse(Rollout, obj)
-        for problem in validate_rollout(rollout):
-            raise problem
-        seen = observe(self._store, rollout, now)
+        # What validation finds does not end the pass: an aborted rollout retreats in spite of it.
+        problems = tuple(str(problem) for problem in validate_rollout(rollout))
+        seen = observe(self._store, rollout, now, problems)
         plan = strategies.plan(seen, now)
         executor = Executor(client=self._client, store=self._store, rollout=rollout, seen=seen)
         current = await executor.run(obj, plan.actions)

@@ -124,3 +124,18 @@ async def test_a_service_of_another_rollout_is_not_taken_over(world: World) -> N
     await world.run(minutes=1)
     assert 'Service "shop-stable" is managed by another Rollout' in world.status("thief")["message"]
     assert world.traffic("shop") == {"stable": 100}
+
+
+@simulated
+async def test_an_abort_works_although_the_spec_has_become_invalid(world: World) -> None:
+    await deployed(world, *routed({"setWeight": 20}, {"pause": {}}))
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run(minutes=1)
+    assert world.traffic("shop") == {"canary": 20, "stable": 80}
+    await world.patch("shop", {"spec": {"progressDeadlineSeconds": 5, "minReadySeconds": 9}})
+    await world.run(seconds=30)
+    assert "InvalidSpec" in world.status("shop")["message"]
+    assert world.traffic("shop") == {"canary": 20, "stable": 80}
+    await world.patch("shop", {"status": {"abort": True}}, status=True)
+    await world.run(seconds=30)
+    assert world.traffic("shop") == {"stable": 100}
