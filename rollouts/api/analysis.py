@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rollouts.api.meta import API_VERSION, IntOrString, ObjectMeta, Spec, Status, Time
+from rollouts.api.meta import API_VERSION, MAX_INT32, IntOrString, ObjectMeta, Spec, Status, Time
 from rollouts.api.providers import MetricProvider
 
 AnalysisPhase = Literal["", "Pending", "Running", "Successful", "Failed", "Error", "Inconclusive"]
@@ -104,9 +104,9 @@ class ClusterAnalysisTemplate(AnalysisTemplate):
 class TTLStrategy(Spec):
     """Seconds after which a finished run is deleted."""
 
-    seconds_after_completion: int | None = None
-    seconds_after_failure: int | None = None
-    seconds_after_success: int | None = None
+    seconds_after_completion: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    seconds_after_failure: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    seconds_after_success: int | None = Field(default=None, ge=0, le=MAX_INT32)
 
 
 class AnalysisRunSpec(Spec):

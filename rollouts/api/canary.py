@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from rollouts.api.analysis import DryRun, MeasurementRetention
-from rollouts.api.meta import OPEN, IntOrString, LabelSelector, Spec
+from rollouts.api.meta import MAX_INT32, OPEN, IntOrString, LabelSelector, Spec
 from rollouts.api.traffic import RolloutTrafficRouting, StringMatch
 
 
@@ -58,7 +58,7 @@ class RolloutAnalysis(Spec):
 class RolloutAnalysisBackground(RolloutAnalysis):
     """An analysis that runs beside the steps."""
 
-    starting_step: int | None = Field(default=None, ge=0)
+    starting_step: int | None = Field(default=None, ge=0, le=MAX_INT32)
     """The index of the step at which it starts; 0 by default."""
 
 
@@ -72,7 +72,7 @@ class RolloutPause(Spec):
 class SetCanaryScale(Spec):
     """Size the canary apart from its weight; exactly one of the three."""
 
-    replicas: int | None = Field(default=None, ge=0)
+    replicas: int | None = Field(default=None, ge=0, le=MAX_INT32)
     weight: int | None = Field(default=None, ge=0, le=100)
     match_traffic_weight: bool = False
 
@@ -151,7 +151,7 @@ class RolloutExperimentStep(Spec):
     analyses: tuple[RolloutExperimentStepAnalysisTemplateRef, ...] = ()
     dry_run: tuple[DryRun, ...] = ()
     analysis_run_metadata: AnalysisRunMetadata | None = None
-    scale_down_delay_seconds: int | None = None
+    scale_down_delay_seconds: int | None = Field(default=None, ge=0, le=MAX_INT32)
 
 
 class PluginStep(Spec):
@@ -164,7 +164,7 @@ class PluginStep(Spec):
 class CanaryStep(Spec):
     """One step of a canary: exactly one of these fields."""
 
-    set_weight: int | None = Field(default=None, ge=0)
+    set_weight: int | None = Field(default=None, ge=0, le=MAX_INT32)
     pause: RolloutPause | None = None
     set_canary_scale: SetCanaryScale | None = None
     set_header_route: SetHeaderRoute | None = None
@@ -225,12 +225,12 @@ class CanaryStrategy(Spec):
     anti_affinity: AntiAffinity | None = None
     canary_metadata: PodTemplateMetadata | None = None
     stable_metadata: PodTemplateMetadata | None = None
-    scale_down_delay_seconds: int | None = Field(default=None, ge=0)
+    scale_down_delay_seconds: int | None = Field(default=None, ge=0, le=MAX_INT32)
     """Seconds that the old pods stay after promotion, 30 by default; only with trafficRouting."""
-    scale_down_delay_revision_limit: int | None = Field(default=None, ge=0)
-    abort_scale_down_delay_seconds: int | None = Field(default=None, ge=0)
+    scale_down_delay_revision_limit: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    abort_scale_down_delay_seconds: int | None = Field(default=None, ge=0, le=MAX_INT32)
     """Seconds that the canary stays after an abort, 30 by default; 0 keeps it. Only with trafficRouting."""
     dynamic_stable_scale: bool = False
     ping_pong: PingPongSpec | None = None
-    min_pods_per_replica_set: int | None = Field(default=None, ge=0)
+    min_pods_per_replica_set: int | None = Field(default=None, ge=0, le=MAX_INT32)
     replica_progress_threshold: ReplicaProgressThreshold | None = None

@@ -4,6 +4,8 @@ import re
 from datetime import timedelta
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+MAX_SECONDS = 9_223_372_036
+"""The longest duration, as in Go: 63 bits of nanoseconds."""
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
 
@@ -14,13 +16,16 @@ def parse_duration(text: str) -> timedelta:
         ValueError: the text is not a duration; the message quotes it.
     """
     sign = -1 if text.startswith("-") else 1
-    rest = text.lstrip("+-") if text[:1] in "+-" else text
+    rest = text[1:] if text.startswith(("+", "-")) else text
     if rest == "0":
         return timedelta()
     parts = _PART.findall(rest)
     if not parts or "".join(number + unit for number, unit in parts) != rest:
         raise ValueError(f'"{text}" is not a duration; write it like 30s, 5m or 1h30m')
-    return timedelta(seconds=sign * sum(float(number) * _UNITS[unit] for number, unit in parts))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > MAX_SECONDS:
+        raise ValueError(f'"{text}" is not a duration that fits; the longest is 292 years')
+    return timedelta(seconds=sign * seconds)
 
 
 def format_duration(delta: timedelta) -> str:

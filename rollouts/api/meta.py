@@ -85,6 +85,9 @@ IntOrString = Annotated[
 OPEN: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
 """Marks a field whose contents the schema leaves open."""
 
+MAX_INT32 = 2**31 - 1
+"""The most that a field of seconds holds upstream; more would leave the calendar."""
+
 Object = dict[str, Any]
 """A Kubernetes object, or a part of one, as JSON gives it."""
 

@@ -10,7 +10,7 @@ from rollouts.api.canary import (
     ReplicaProgressThreshold,
     RolloutAnalysis,
 )
-from rollouts.api.duration import parse_duration
+from rollouts.api.duration import MAX_SECONDS, parse_duration
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import IntOrString
 from rollouts.api.paths import wrong
@@ -147,7 +147,7 @@ def _pause_problems(duration: IntOrString | None, path: str) -> Iterator[Invalid
         seconds = pause_seconds(duration)
     except ValueError:
         seconds = -1
-    if seconds < 0:
+    if not 0 <= seconds <= MAX_SECONDS:
         message = "Duration needs to be greater than 0; write it like 30, 30s, 5m or 1h"
         yield wrong(path, message, duration)
 
