@@ -42,6 +42,12 @@ def require(arguments: Sequence[Argument]) -> None:
         field = f".spec.args[{place}]"
         if argument.value is None and argument.value_from is None:
             raise InvalidSpec(field, f"args.{argument.name} was not resolved", argument.name)
+        if argument.value_from is not None and argument.value_from.field_ref is not None:
+            raise InvalidSpec(
+                f"{field}.valueFrom.fieldRef",
+                f"args.{argument.name} refers to a field of an owner, and this run has none; give its value",
+                argument.name,
+            )
         if argument.value is not None and argument.value_from is not None:
             raise InvalidSpec(
                 field, f"arg {argument.name} has both Value and ValueFrom fields", argument.name
