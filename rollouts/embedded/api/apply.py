@@ -44,14 +44,17 @@ def apply(kind: Kind, live: Object | None, config: Object, me: Manager, *, force
     owners = managers.first(kind, live)
     previous = next((owner for owner in owners if owner.is_same(me)), None)
     others = [owner for owner in owners if owner is not previous]
-    existing = leaves(schema, live)
-    changing = {path for path in mine if path not in existing or existing[path] != wanted[path]}
-    others = _argue(kind, live, others, changing, force=force)
     merged: Object = _merge(schema, live, config, top=True)
+    existing, coming = leaves(schema, live), leaves(schema, merged)
+    changing = {path for path in coming if path not in existing or existing[path] != coming[path]}
+    others = _argue(kind, live, others, changing, force=force)
     if previous is not None:
         kept = frozenset().union(*(owner.paths for owner in others))
-        for path in sorted(previous.paths - mine - kept, key=len, reverse=True):
+        # Elements before what is in them: without its key an element is not found again.
+        for path in sorted(previous.paths - mine - kept, key=len):
             _remove(schema, merged, path)
+        # An empty map that was applied as such stays.
+        merged = _merge(schema, merged, config, top=True)
     merged["metadata"] = dict(merged["metadata"])
     if version:
         merged["metadata"]["resourceVersion"] = version

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rollouts.api.meta import Object
+from rollouts.embedded.api import jsonpath
 from rollouts.embedded.api.definitions import Schema
 from rollouts.embedded.api.kinds import Column, Kind, Scale
 from rollouts.embedded.api.objects import Objects
@@ -100,6 +101,7 @@ def _errors(crd: Object) -> Iterator[Cause]:
 def _version_errors(versions: list[Object]) -> Iterator[Cause]:
     for index, version in enumerate(versions):
         here = f"spec.versions[{index}]"
+        yield from _column_errors(version, here)
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if schema is None:
             yield required(f"{here}.schema.openAPIV3Schema", "schemas are required")
@@ -112,6 +114,15 @@ def _version_errors(versions: list[Object]) -> Iterator[Cause]:
             yield wrong(
                 path, rule, "the embedded server keeps no CEL rule but `self == oldSelf`; remove the rule"
             )
+
+
+def _column_errors(version: Object, path: str) -> Iterator[Cause]:
+    for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
+        try:
+            jsonpath.parse(column["jsonPath"])
+        except jsonpath.BadPath as error:
+            here = f"{path}.additionalPrinterColumns[{index}].jsonPath"
+            yield wrong(here, column["jsonPath"], str(error))
 
 
 def _schema_errors(schema: Schema, path: str) -> Iterator[Cause]:

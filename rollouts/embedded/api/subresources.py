@@ -112,7 +112,7 @@ def _budgets(objects: Objects, namespace: str, pod: Object) -> Iterator[Object]:
 
 
 def disruptions_allowed(objects: Objects, budget: Object) -> int:
-    """How many ready pods a budget lets go now. Percentages are of the pods selected, rounded up."""
+    """How many ready pods a budget lets go now. Percentages are of the pods wanted, rounded up."""
     spec, namespace = budget.get("spec") or {}, budget["metadata"]["namespace"]
     pods = [
         pod
@@ -120,11 +120,32 @@ def disruptions_allowed(objects: Objects, budget: Object) -> int:
         if matches(spec.get("selector"), pod["metadata"].get("labels") or {})
     ]
     healthy = sum(_is_ready(pod) and not pod["metadata"].get("deletionTimestamp") for pod in pods)
+    expected = _expected(objects, namespace, pods)
     if "maxUnavailable" in spec:
-        wanted = len(pods) - _count(spec["maxUnavailable"], len(pods))
+        needed = expected - _count(spec["maxUnavailable"], expected)
     else:
-        wanted = _count(spec.get("minAvailable", 1), len(pods))
-    return max(0, healthy - max(0, wanted))
+        needed = _count(spec.get("minAvailable", 1), expected)
+    return max(0, healthy - max(0, needed))
+
+
+def _expected(objects: Objects, namespace: str, pods: list[Object]) -> int:
+    """How many pods their controllers want; a pod without one, or of one that does not scale, wants itself."""
+    wanted: dict[str, int] = {}
+    for pod in pods:
+        owners = pod["metadata"].get("ownerReferences") or ()
+        owner = next((each for each in owners if each.get("controller")), None)
+        uid = owner["uid"] if owner else pod["metadata"]["uid"]
+        if uid not in wanted:
+            wanted[uid] = _replicas(objects, namespace, owner) if owner else 1
+    return sum(wanted.values())
+
+
+def _replicas(objects: Objects, namespace: str, owner: Object) -> int:
+    for kind in objects.registry:
+        if kind.scale is not None and (kind.api_version, kind.kind) == (owner["apiVersion"], owner["kind"]):
+            found = objects.storage.get(kind.key, namespace, owner["name"])
+            return int(read_path(found, kind.scale.spec) or 0) if found else 1
+    return 1
 
 
 def _count(value: int | str, total: int) -> int:
