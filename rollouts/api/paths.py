@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from rollouts.api.errors import InvalidSpec
@@ -21,13 +22,17 @@ def find(body: Any, pattern: str) -> Iterator[tuple[str, Any]]:
 
     `[]` stands for each entry of a list, `.*` for each of a map, `["key"]` for one key that is no plain word.
     """
-    segments = [next(filter(None, match.groups())) for match in _SEGMENT.finditer(pattern)]
-    yield from _walk(body, segments, [])
+    yield from _walk(body, _segments(pattern), [])
+
+
+def hidden(path: str) -> bool:
+    """Whether the value at a path may be a secret."""
+    return _HIDDEN.search(path) is not None
 
 
 def show(value: object, path: str = "") -> str:
     """Write a value for a message: short, and not at all where it may be a secret."""
-    if _HIDDEN.search(path):
+    if hidden(path):
         return "a value that is not shown"
     text = f'"{value}"' if isinstance(value, str) else _flat(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -35,7 +40,12 @@ def show(value: object, path: str = "") -> str:
 
 def wrong(path: str, message: str, value: object) -> InvalidSpec:
     """An error whose message ends in the value seen."""
-    return InvalidSpec(path, f"{message}, got {show(value, path)}", value)
+    return InvalidSpec(path, f"{message}, got {show(value, path)}", None if hidden(path) else value)
+
+
+@cache
+def _segments(pattern: str) -> tuple[str, ...]:
+    return tuple(next(filter(None, match.groups())) for match in _SEGMENT.finditer(pattern))
 
 
 def _written(part: str | int) -> str:

@@ -20,7 +20,7 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.experiment import Experiment
 from rollouts.api.gateway_plugin import NAME as GATEWAY_PLUGIN
 from rollouts.api.meta import Object
-from rollouts.api.paths import join, show
+from rollouts.api.paths import hidden, join, show
 from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_rules import rollout_problems
 from rollouts.api.unsupported import refused, unknown_plugins
@@ -38,6 +38,10 @@ def parse(model: type[M], body: Object) -> M:
     if not isinstance(body, dict):
         raise InvalidSpec("", f"an object must be a map, got {show(body)}", body)
     _check_kind(model, body)
+    metadata = body.get("metadata")
+    if isinstance(metadata, dict) and None in metadata.values():
+        # `annotations:` with nothing below it: the API server drops these, and only these, without a word.
+        body = body | {"metadata": {key: value for key, value in metadata.items() if value is not None}}
     try:
         # Through JSON, because strict mode on Python values would refuse lists for tuples and text for times.
         return model.model_validate_json(to_json(body), strict=True)
@@ -46,7 +50,8 @@ def parse(model: type[M], body: Object) -> M:
         path, message = _explain(model, first)
         if others:
             message += f"; also wrong: {', '.join(join(_keys(other)) for other in others[:5])}"
-        raise InvalidSpec(path, message, None if first["type"] == "missing" else first["input"]) from None
+        unseen = first["type"] == "missing" or hidden(path)
+        raise InvalidSpec(path, message, None if unseen else first["input"]) from None
 
 
 def validate_rollout(rollout: Rollout, *, plugins: Collection[str] = ()) -> tuple[InvalidSpec, ...]:

@@ -127,3 +127,18 @@ def test_an_installed_plugin_is_accepted() -> None:
     )
     assert validate_analysis_template(template, plugins=["simple"]) == ()
     assert len(validate_analysis_template(template)) == 1
+
+
+def test_empty_metadata_is_dropped_as_the_api_server_drops_it() -> None:
+    body = manifest({"base": "canary", "patch": {}})
+    body["metadata"] |= {"annotations": None, "creationTimestamp": None}
+    assert parse(Rollout, body).metadata.annotations == {}
+
+
+def test_a_secret_is_not_kept_in_an_error_either() -> None:
+    provider = {"prometheus": {"query": "up", "authentication": {"basicAuth": {"password": 12345}}}}
+    metrics = [{"name": "a", "provider": provider}]
+    with pytest.raises(InvalidSpec) as caught:
+        parse(AnalysisTemplate, manifest({"base": "template", "patch": {"spec": {"metrics": metrics}}}))
+    assert caught.value.value is None
+    assert "12345" not in str(caught.value)
