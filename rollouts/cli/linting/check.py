@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from analysis.validation import template_problems
 from rollouts.api.analysis import AnalysisTemplate, ClusterAnalysisTemplate
 from rollouts.api.application import Application
 from rollouts.api.errors import InvalidSpec
@@ -24,11 +25,19 @@ from rollouts.kube.store import Writer
 _NAMESPACE = "default"
 """Where documents without a namespace are taken to go: all into the same."""
 
+
+def _template_problems(template: AnalysisTemplate) -> tuple[InvalidSpec, ...]:
+    """The rules of the models, then the conditions and paths that they do not parse themselves."""
+    found = validate_analysis_template(template)
+    said = {str(problem) for problem in found}
+    return (*found, *(p for p in template_problems(template) if str(p) not in said))
+
+
 _Judge = tuple[type[Any], Callable[[Any], tuple[InvalidSpec, ...]]]
 _JUDGES: Mapping[str, _Judge] = {
     "Rollout": (Rollout, validate_rollout),
-    "AnalysisTemplate": (AnalysisTemplate, validate_analysis_template),
-    "ClusterAnalysisTemplate": (ClusterAnalysisTemplate, validate_analysis_template),
+    "AnalysisTemplate": (AnalysisTemplate, _template_problems),
+    "ClusterAnalysisTemplate": (ClusterAnalysisTemplate, _template_problems),
     "Application": (Application, validate_application),
 }
 _REFERABLE: tuple[Resource, ...] = (
@@ -96,6 +105,31 @@ def _references(documents: Sequence[Document], rollouts: list[tuple[Document, Ro
             if (" not found" in sentence and kind not in held) or " sends to port " in sentence:
                 continue
             yield finding(document, sentence)
+        for sentence in _arguments(store, placed):
+            yield finding(document, sentence)
+
+
+def _arguments(store: Writer, rollout: Rollout) -> Iterator[str]:
+    """Arguments that a template wants and no analysis of the rollout gives."""
+    for analysis in references.analyses(rollout):
+        given = {argument.name for argument in analysis.args}
+        for ref in analysis.templates:
+            kind = resources.CLUSTER_ANALYSIS_TEMPLATES if ref.cluster_scope else resources.ANALYSIS_TEMPLATES
+            found = store.get(
+                kind, ref.template_name, "" if ref.cluster_scope else rollout.metadata.namespace
+            )
+            for argument in ((found or {}).get("spec") or {}).get("args") or ():
+                name = argument.get("name")
+                if (
+                    name in given
+                    or argument.get("value") is not None
+                    or argument.get("valueFrom") is not None
+                ):
+                    continue
+                yield (
+                    f'{kind.kind} "{ref.template_name}" wants the argument "{name}", which the analysis does '
+                    "not give; add it to its args"
+                )
 
 
 def _together(documents: Sequence[Document], strays: Mapping[str, bytes]) -> Iterator[Finding]:
