@@ -41,7 +41,7 @@ class Repositories:
 
     def __init__(self, cache: Path, *, timeout: float = 60.0, git: str = "git") -> None:
         """Keep mirrors under `cache`; `timeout` is in seconds, for each conversation with a server."""
-        self._cache = cache
+        self.cache = cache
         self._timeout = timeout
         self._git = git
         self._locks: dict[str, asyncio.Lock] = {}
@@ -110,9 +110,7 @@ class Repositories:
     async def _download(self, url: str, git_dir: Path, credentials: Credentials) -> None:
         if not (git_dir / "HEAD").exists():
             git_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            await self._run(
-                url, credentials, "init", "--quiet", "--bare", "--", str(git_dir), cwd=self._cache
-            )
+            await self._run(url, credentials, "init", "--quiet", "--bare", "--", str(git_dir), cwd=self.cache)
         await self._run(
             url,
             credentials,
@@ -162,8 +160,8 @@ class Repositories:
         return finished.code == 0
 
     async def _run(self, url: str, credentials: Credentials, *arguments: str, cwd: Path | None = None) -> str:
-        self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        finished = await self._start(credentials, url, arguments, cwd or self._cache)
+        self.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        finished = await self._start(credentials, url, arguments, cwd or self.cache)
         if finished.code:
             raise Unavailable(
                 f"git {arguments[0]} {url}: {_cause(credentials.hide(finished.errors))}{_hint(credentials)}"
@@ -184,7 +182,7 @@ class Repositories:
             key.unlink(missing_ok=True)
 
     def _key_file(self, url: str, key: str) -> Path:
-        folder = self._cache / "keys"
+        folder = self.cache / "keys"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / f"{_digest(url)}-{os.urandom(8).hex()}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -193,7 +191,7 @@ class Repositories:
         return path.resolve()
 
     def _mirror(self, url: str) -> Path:
-        return (self._cache / "mirrors" / f"{_digest(url)}.git").resolve()
+        return (self.cache / "mirrors" / f"{_digest(url)}.git").resolve()
 
     def _lock(self, url: str) -> asyncio.Lock:
         return self._locks.setdefault(url, asyncio.Lock())
@@ -260,6 +258,9 @@ def _environment() -> Mapping[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_ALLOW_PROTOCOL": ":".join(_PROTOCOLS),
         "GIT_LFS_SKIP_SMUDGE": "1",
+        # Of the commits that revert a rejected revision.
+        **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Rollouts"),
+        **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "rollouts@localhost"),
         "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
     }
 

@@ -5,7 +5,7 @@ by coming back later: nothing is remembered but the results so far, and what is 
 again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -16,11 +16,15 @@ from rollouts.gitops import health as healths
 from rollouts.gitops.cluster import Cluster
 from rollouts.gitops.options import SyncOptions, object_options
 from rollouts.gitops.plan import Comparison, Resource, applied_form, prune_order, selected
-from rollouts.gitops.tracking import Ref, owner, tracks
+from rollouts.gitops.tracking import Ref, owner
 from rollouts.kube.errors import ApiError, Conflict, Forbidden, NotFound
 
 _TRIES = 3
 """Of one object that changes under us while it is applied."""
+
+
+Compare = Callable[[Ref], Awaitable[Resource | None]]
+"""Compares one object anew, reading its live form afresh; None if Git does not have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ async def run(
     comparison: Comparison,
     request: Request,
     before: Mapping[Ref, ResourceResult],
-    again: "Compare",
+    again: Compare,
 ) -> Outcome:
     """Make one pass.
 
@@ -81,19 +85,11 @@ async def run(
         if request.dry_run or number == len(waves) - 1:
             continue
         outcome.waiting = _unready(resources, outcome, wave)
-        if outcome.waiting:
+        if outcome.waiting or outcome.failed:
             return outcome
     for resource in prune_order(r for r in chosen if r.to_prune):
         await _prune(cluster, resource, request, outcome)
     return outcome
-
-
-class Compare:
-    """Compares one object anew."""
-
-    async def __call__(self, ref: Ref) -> Resource | None:
-        """The object beside its live form, read afresh; None if Git does not have it."""
-        raise NotImplementedError
 
 
 async def _apply(
@@ -103,12 +99,11 @@ async def _apply(
     if done and not resource.modified:
         outcome.results.setdefault(resource.ref, _result(resource, "Synced", "unchanged"))
         return
-    if resource.live is not None and (other := _other_owner(resource.live, request.application)):
-        if request.options.fail_on_shared_resource:
-            outcome.results[resource.ref] = _result(
-                resource, "SyncFailed", f"it belongs to Application {other}; remove it from one of the two"
-            )
-            return
+    other = _other_owner(resource.live, request.application)
+    if other and request.options.fail_on_shared_resource:
+        message = f"it belongs to Application {other}; remove it from one of the two"
+        outcome.results[resource.ref] = _result(resource, "SyncFailed", message)
+        return
     try:
         live = await _applied(cluster, resource, request, again)
     except (ApiError, InvalidSpec) as error:
@@ -177,9 +172,9 @@ def _unready(resources: Collection[Resource], outcome: Outcome, wave: int) -> st
     return ""
 
 
-def _other_owner(live: Object, application: str) -> str:
-    other = owner(live)
-    return other if other and not tracks(application, live) else ""
+def _other_owner(live: Object | None, application: str) -> str:
+    other = owner(live) if live is not None else ""
+    return "" if other == application else other
 
 
 def _result(resource: Resource, status: str, message: str) -> ResourceResult:
@@ -201,5 +196,6 @@ def _explained(error: ApiError | InvalidSpec, resource: Resource) -> str:
     if isinstance(error, Forbidden):
         return f"{error}; allow the engine's ServiceAccount to write {resource.ref.kind} objects"
     if isinstance(error, NotFound) and resource.ref.namespace:
-        return f"{error}; if namespace {resource.ref.namespace} is missing, create it or set CreateNamespace=true"
+        where = f"namespace {resource.ref.namespace}"
+        return f"{error}; if {where} is missing, create it or set CreateNamespace=true"
     return str(error)
