@@ -9,7 +9,7 @@ from rollouts.api.errors import InvalidSpec
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SEGMENT = re.compile(r'\.(?P<name>[A-Za-z_]\w*)|\["(?P<key>[^"]+)"\]|(?P<each>\[\]|\.\*)')
-_HIDDEN = re.compile(r"password|secret|token|authorization|api-?key", re.IGNORECASE)
+_HIDDEN = re.compile(r"password|secret|token|authorization|api-?key|headers", re.IGNORECASE)
 
 
 def join(parts: Iterable[str | int]) -> str:
