@@ -1,7 +1,7 @@
 """What must hold of metrics before anything is measured: at admission, in lint, at the start. Pure.
 
-The shape of metrics and the rules on their numbers are `rollouts.api.analysis_rules`; this adds what needs
-the condition language and the providers.
+The shape of metrics and the rules on their numbers are `rollouts.api.validation`; this adds what needs the
+condition language and the providers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,11 @@ from analysis import jsonpath
 from analysis.conditions import ConditionError, check
 from analysis.expressions import patterns
 from rollouts.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisTemplate, Metric
-from rollouts.api.analysis_rules import analysis_problems
 from rollouts.api.duration import parse_duration
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import dump
 from rollouts.api.providers import MetricProvider
+from rollouts.api.validation import validate_analysis_template
 
 CONSECUTIVE_ERROR_LIMIT = 4
 """Upstream's default."""
@@ -45,7 +45,7 @@ def interval(metric: Metric) -> timedelta | None:
 
 def template_problems(template: AnalysisTemplate) -> tuple[InvalidSpec, ...]:
     """Everything that is wrong with a template; what still waits for an argument is left for later."""
-    return (*analysis_problems(template), *_metric_problems(template.spec.metrics))
+    return (*validate_analysis_template(template), *_metric_problems(template.spec.metrics))
 
 
 def run_problems(spec: AnalysisRunSpec, *, endless: bool = True) -> tuple[InvalidSpec, ...]:
@@ -56,7 +56,7 @@ def run_problems(spec: AnalysisRunSpec, *, endless: bool = True) -> tuple[Invali
         endless: Whether a metric may go on for ever, as in a background analysis.
     """
     return (
-        *analysis_problems(AnalysisRun(spec=spec)),
+        *validate_analysis_template(AnalysisRun(spec=spec)),
         *_metric_problems(spec.metrics),
         *(() if endless else _endless_problems(spec.metrics)),
     )
@@ -85,7 +85,9 @@ def _condition_problems(metric: Metric, here: str) -> Iterator[InvalidSpec]:
         try:
             check(condition)
         except ConditionError as error:
-            yield InvalidSpec(f"{here}.{name}", f'condition "{condition}": {error}', condition)
+            # What YAML takes for a comment is cut off before anyone sees it.
+            hint = '; one with "#" in it needs quotes in YAML' if error.position == len(condition) else ""
+            yield InvalidSpec(f"{here}.{name}", f'condition "{condition}": {error}{hint}', condition)
 
 
 def _endless_problems(metrics: Sequence[Metric]) -> Iterator[InvalidSpec]:

@@ -1,9 +1,11 @@
-"""One instant query to a Prometheus server. Blocking: call it through asyncio.to_thread."""
+"""One query to a Prometheus server. Its client blocks, so that it runs on threads of its own."""
 
+import asyncio
 import json
 import math
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +20,10 @@ from rollouts.api.errors import Unavailable
 
 MAX_BYTES = 1 << 20
 """Of an answer."""
+
+# Not asyncio.to_thread: that has a handful of threads for the whole process, and a server that hangs would
+# take them all.
+_THREADS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="prometheus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +94,16 @@ class _Session(requests.Session):
         return answer
 
 
-def ask(target: Target, query: str, span: Span | None = None) -> Answer:
+async def ask(target: Target, query: str, span: Span | None = None) -> Answer:
     """Run the query, for now or over a span of time.
 
     Raises:
         QueryFailed: the server is down, slow, refuses the query, or answers with something else.
     """
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _ask, target, query, span)
+
+
+def _ask(target: Target, query: str, span: Span | None) -> Answer:
     where = f"Prometheus at {without_credentials(target.address)}"
     if not target.address.startswith(("http://", "https://")):
         raise QueryFailed(

@@ -234,7 +234,11 @@ def test_a_condition_with_a_secret_in_it_is_left_for_later():
 @pytest.mark.parametrize(
     ("spec", "field", "message"),
     [
-        ({"successCondition": "result >"}, ".spec.metrics[0].successCondition", "ends too early"),
+        (
+            {"successCondition": "all(result,"},
+            ".spec.metrics[0].successCondition",
+            'ends too early (character 12); one with "#" in it needs quotes in YAML',
+        ),
         ({"failureCondition": "result ="}, ".spec.metrics[0].failureCondition", "unexpected character"),
         (
             {"provider": {"web": {"url": "http://x/", "jsonPath": "{$..a}"}}},

@@ -129,11 +129,11 @@ class TrafficProvider:
         )
         target = Target(address=address, timeout=TIMEOUT)
         chosen = {"success-rate": queries.success_rate, "latency": queries.latency}.get(spec.metric)
-        count = single(await asyncio.to_thread(ask, target, queries.requests)) or 0.0
+        count = single(await ask(target, queries.requests)) or 0.0
         metadata = {"ResolvedPrometheusQuery": chosen or queries.requests}
         if count < _floor(spec):
             return no_data(started, self._clock(), _too_few(spec, count, _window(spec, metric)), metadata)
-        result = count if chosen is None else single(await asyncio.to_thread(ask, target, chosen))
+        result = count if chosen is None else single(await ask(target, chosen))
         return value(started, self._clock(), result, metadata)
 
 

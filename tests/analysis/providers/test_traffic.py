@@ -303,18 +303,14 @@ def answering(monkeypatch, *answers):
     """Let Prometheus answer these one after the other; the queries are kept."""
     queries, left = [], list(answers)
 
-    def ask(target, query):
+    async def ask(target, query):
         queries.append(query)
         answer = left.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return Answer(result=answer)
 
-    async def at_once(function, *arguments):
-        return function(*arguments)
-
     monkeypatch.setattr(traffic_provider, "ask", ask)
-    monkeypatch.setattr(traffic_provider.asyncio, "to_thread", at_once)
     return queries
 
 

@@ -1,0 +1,68 @@
+"""Whole runs as files: a spec, the values of its metrics in order, and what must come of them, and when."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from analysis.providers.static import StaticProvider
+from rollouts.embedded.virtual_time import run
+from rollouts.kube.resources import ANALYSIS_RUNS, NAMESPACES
+from tests.analysis.bench import KEY, NAMESPACE, Bench
+
+CASES = sorted(Path(__file__).with_name("cases").glob("*.yaml"))
+FINAL = ("Successful", "Failed", "Error", "Inconclusive")
+
+
+def _values(given: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return {
+        name: [
+            OSError(each["error"]) if isinstance(each, dict) and "error" in each else each for each in values
+        ]
+        for name, values in given.items()
+    }
+
+
+async def carry_out(case: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """Look after the run until it is over; its status, and after how many seconds that was."""
+    bench = Bench()
+    provider = StaticProvider(_values(case["values"]), bench.clock)
+    bench.reconciler._providers = dict.fromkeys(("prometheus", "web", "traffic"), provider)
+    await bench.client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun", "metadata": {"name": KEY.name}}
+    await bench.client.create(ANALYSIS_RUNS, {**body, "spec": case["spec"]}, NAMESPACE)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    while True:
+        pause = await bench.look()
+        status = await bench.status()
+        if status.get("phase") in FINAL:
+            return status, loop.time() - started
+        assert pause is not None, "the run is not over and will never be looked at again"
+        await asyncio.sleep(pause)
+
+
+@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+def test_a_run_comes_to_what_its_file_says(path):
+    case = yaml.safe_load(path.read_text(encoding="utf-8"))
+    outcome = []
+
+    async def story() -> None:
+        outcome.append(await carry_out(case))
+
+    run(story())
+    status, seconds = outcome[0]
+    expected = case["expect"]
+    assert status["phase"] == expected["phase"]
+    assert path.stem.startswith(expected["phase"].lower())
+    if "message-has" in expected:
+        assert expected["message-has"] in status["message"]
+    else:
+        assert status.get("message", "") == expected.get("message", status.get("message", ""))
+    assert seconds == pytest.approx(expected["after"])
+    results = {result["name"]: result for result in status.get("metricResults", ())}
+    assert results.keys() == expected["metrics"].keys()
+    for name, fields in expected["metrics"].items():
+        assert {field: results[name].get(field) for field in fields} == fields
