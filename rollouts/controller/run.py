@@ -7,19 +7,20 @@ import os
 import signal
 import socket
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from rollouts.controller import health
-from rollouts.controller.compose import Extra, Parts, compose
+from rollouts.controller.applications import applications
+from rollouts.controller.compose import Parts, compose
 from rollouts.controller.metrics import Metrics
 from rollouts.controller.settings import Settings
 from rollouts.kube import config
 from rollouts.kube.client import Client
 from rollouts.kube.http import open_client
 from rollouts.kube.lease import Elector, lease_name
-from rollouts.kube.store import Writer
+from rollouts.kube.store import Store, Writer
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +30,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def run(settings: Settings, extra: Extra | None = None) -> None:
-    """Run the controllers until SIGTERM or SIGINT.
+Beside = Callable[[Client, Store], Awaitable[None]]
+"""Something that runs beside the controllers, such as the webhook server."""
+
+
+async def run(settings: Settings, beside: Beside | None = None) -> None:
+    """Run the controllers until SIGTERM or SIGINT, and `beside` with them.
 
     Raises:
         ConfigError: no API server is configured.
@@ -49,7 +54,7 @@ async def run(settings: Settings, extra: Extra | None = None) -> None:
             namespace=settings.namespace,
             instance_id=settings.instance_id,
             store=store,
-            extra=extra,
+            extra=applications(settings),
             on_pass=metrics.reconciled,
             on_event=metrics.recorded,
         )
@@ -71,7 +76,7 @@ async def run(settings: Settings, extra: Extra | None = None) -> None:
         )
         await stack.enter_async_context(served)
         _log.info("starting", extra={"server": endpoint.server, "namespace": settings.namespace or "*"})
-        await _until_told(_working(parts, elector))
+        await _until_told(_working(parts, elector, beside(client, store) if beside is not None else None))
 
 
 def _elector(client: Client, endpoint: config.Endpoint, settings: Settings) -> Elector:
@@ -84,13 +89,20 @@ def _elector(client: Client, endpoint: config.Endpoint, settings: Settings) -> E
     )
 
 
-async def _working(parts: Parts, elector: Elector | None) -> None:
+async def _working(parts: Parts, elector: Elector | None, beside: Awaitable[None] | None) -> None:
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.run())
             group.create_task(_settle_memory(parts))
 
-    await (elector.run(work) if elector is not None else work())
+    working = asyncio.ensure_future(elector.run(work) if elector is not None else work())
+    others = [asyncio.ensure_future(beside)] if beside is not None else []
+    try:
+        await asyncio.gather(working, *others)
+    finally:
+        for task in (working, *others):
+            task.cancel()
+        await asyncio.gather(working, *others, return_exceptions=True)
 
 
 async def _settle_memory(parts: Parts) -> None:
