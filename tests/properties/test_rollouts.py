@@ -53,7 +53,7 @@ class Rollouts(RuleBasedStateMachine):
         assert self.world.status.phase == "Healthy"
         self.condemned = {}
         """Versions whose analysis failed, with the weight they had then."""
-        self.before = dict(self.world.sets)
+        self.remember()
 
     # --- users -------------------------------------------------------------------------------------------
 
@@ -149,15 +149,20 @@ class Rollouts(RuleBasedStateMachine):
     @rule(done=st.integers(0, 3))
     def engine_dies(self, done):
         """Some actions are done and status is never written."""
-        self.before = dict(self.world.sets)
+        self.remember()
         self.world.reconcile(actions=done)
 
     @rule()
     def pods_move(self):
         self.world.pass_time()
 
-    def reconcile(self):
+    def remember(self):
+        """The sets as they were, and which of them were in use, before a pass."""
         self.before = dict(self.world.sets)
+        self.used = {self.world.status.stable_rs, self.world.hash_of(self.world.version)}
+
+    def reconcile(self):
+        self.remember()
         seen = self.world.seen
         weight, services = self.world.weight, dict(self.world.services)
         self.world.reconcile()
@@ -196,7 +201,7 @@ class Rollouts(RuleBasedStateMachine):
             for each in seen.replica_sets
             if each.name in self.world.sets
         )
-        had = sum(each.available for each in seen.replica_sets)
+        had = sum(min(each.available, each.desired) for each in seen.replica_sets)
         assert kept >= min(limits.least, had)
         after = sum(each.desired for each in self.world.sets.values())
         assert after <= max(limits.most, sum(each.desired for each in seen.replica_sets))
@@ -209,8 +214,8 @@ class Rollouts(RuleBasedStateMachine):
         served = scaledown.serving(world.seen)
         for each in world.sets.values():
             before = self.before.get(each.name)
-            others = {world.status.stable_rs, world.hash_of(world.version)}
-            if before is not None and each.desired < before.desired and each.pod_hash not in others:
+            shrunk = before is not None and each.desired < before.desired
+            if shrunk and each.pod_hash not in self.used:
                 assert each.pod_hash not in served, "pods were taken from a version that a service selects"
         for pod_hash, share in self.condemned.items():
             now = self.reached_by(pod_hash)
