@@ -1,6 +1,6 @@
 """What must hold of metrics before anything is measured: at admission, in lint, at the start. Pure.
 
-The shape of metrics and the rules on their numbers are `rollouts.api.validation`; this adds what needs the
+The shape of metrics and the rules on their numbers are `rollouts.api`'s; this adds what needs the
 condition language and the providers.
 """
 
@@ -11,11 +11,12 @@ from analysis import jsonpath
 from analysis.conditions import ConditionError, check
 from analysis.expressions import patterns
 from rollouts.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisTemplate, Metric
+from rollouts.api.analysis_rules import analysis_problems
 from rollouts.api.duration import parse_duration
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import dump
 from rollouts.api.providers import MetricProvider
-from rollouts.api.validation import validate_analysis_template
+from rollouts.api.unsupported import refused
 
 CONSECUTIVE_ERROR_LIMIT = 4
 """Upstream's default."""
@@ -45,7 +46,7 @@ def interval(metric: Metric) -> timedelta | None:
 
 def template_problems(template: AnalysisTemplate) -> tuple[InvalidSpec, ...]:
     """Everything that is wrong with a template; what still waits for an argument is left for later."""
-    return (*validate_analysis_template(template), *_metric_problems(template.spec.metrics))
+    return (*_shape_problems(template), *_metric_problems(template.spec.metrics))
 
 
 def run_problems(spec: AnalysisRunSpec, *, endless: bool = True) -> tuple[InvalidSpec, ...]:
@@ -56,10 +57,15 @@ def run_problems(spec: AnalysisRunSpec, *, endless: bool = True) -> tuple[Invali
         endless: Whether a metric may go on for ever, as in a background analysis.
     """
     return (
-        *validate_analysis_template(AnalysisRun(spec=spec)),
+        *_shape_problems(AnalysisRun(spec=spec)),
         *_metric_problems(spec.metrics),
         *(() if endless else _endless_problems(spec.metrics)),
     )
+
+
+def _shape_problems(template: AnalysisTemplate | AnalysisRun) -> tuple[InvalidSpec, ...]:
+    """Without the question whether a plugin is installed: whoever measures knows that, and says so."""
+    return (*analysis_problems(template), *refused("AnalysisTemplate", template))
 
 
 def _metric_problems(metrics: Sequence[Metric]) -> Iterator[InvalidSpec]:
