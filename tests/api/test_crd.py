@@ -162,3 +162,74 @@ def test_acronyms_are_spelt_as_upstream_spells_them() -> None:
         ("Rollout", ".status.albs[].canaryTargetGroup.fullName"),
     ):
         assert at(kind, path)["type"]
+
+
+FULL = sorted((Path(__file__).parent / "full").glob("*.yaml"))
+PYTHON = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
+
+
+def refusals(node: Any, value: Any, path: str = "") -> Iterator[str]:
+    """What an API server would say of a value, or silently prune from it."""
+    if node.get("x-kubernetes-int-or-string"):
+        if not isinstance(value, int | str):
+            yield f"{path}: not an integer or a string"
+        return
+    kind = node.get("type")
+    if kind is not None and not isinstance(value, PYTHON[kind]):
+        yield f"{path}: not {kind}"
+        return
+    if "enum" in node and value not in node["enum"]:
+        yield f"{path}: not one of {node['enum']}"
+    if "minimum" in node and value < node["minimum"]:
+        yield f"{path}: below {node['minimum']}"
+    if kind == "array":
+        for index, each in enumerate(value):
+            yield from refusals(node["items"], each, f"{path}[{index}]")
+    if kind == "object" and not node.get("x-kubernetes-preserve-unknown-fields"):
+        yield from _object_refusals(node, value, path)
+
+
+def _object_refusals(node: Any, value: Any, path: str) -> Iterator[str]:
+    for name in node.get("required", ()):
+        if name not in value:
+            yield f"{path}.{name}: required"
+    known, others = node.get("properties", {}), node.get("additionalProperties")
+    for name, each in value.items():
+        if name in known or others is not None:
+            yield from refusals(known.get(name, others), each, f"{path}.{name}")
+        elif path != ".metadata":
+            yield f"{path}.{name}: pruned"
+
+
+@pytest.mark.parametrize("path", FULL, ids=lambda path: path.stem)
+def test_the_schemas_take_every_field_that_the_models_take(path: Path) -> None:
+    body = yaml.safe_load(path.read_text())
+    assert list(refusals(schema(body["kind"]), body)) == []
+
+
+def test_the_examples_and_the_demo_pass_the_schemas() -> None:
+    files = [
+        *(REPOSITORY / "examples").glob("*.yaml"),
+        *(REPOSITORY / "rollouts/demo/gitops").rglob("*.yaml"),
+    ]
+    checked = 0
+    for path in files:
+        for body in yaml.safe_load_all(path.read_text()):
+            if body and body.get("kind") in DEFINITIONS:
+                assert list(refusals(schema(body["kind"]), body)) == [], path
+                checked += 1
+    assert checked >= 10
+
+
+def test_what_the_validator_explains_better_is_left_to_it() -> None:
+    """The schema must not hide the message about an empty step, two strategies or a missing selector."""
+    steps = [{}, {"setWeight": 5, "pause": {}}]
+    body = {"spec": {"strategy": {"blueGreen": {"activeService": "a"}, "canary": {"steps": steps}}}}
+    assert list(refusals(schema("Rollout"), body)) == []
