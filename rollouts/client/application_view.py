@@ -29,6 +29,9 @@ class ApplicationView:
 
     raw: Object
 
+    def __str__(self) -> str:
+        return self.sentence
+
     @property
     def name(self) -> str:
         return str(self.raw["metadata"]["name"])

@@ -14,6 +14,9 @@ class RolloutView:
 
     raw: Object
 
+    def __str__(self) -> str:
+        return self.sentence
+
     @property
     def name(self) -> str:
         return str(self.raw["metadata"]["name"])

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rollouts.api.meta import Object
 from rollouts.client import intents, revisions
-from rollouts.client.errors import RevisionChanged, RolloutAborted, RolloutDegraded
+from rollouts.client.errors import Refused, RevisionChanged, RolloutAborted, RolloutDegraded, WaitTimeout
 from rollouts.client.family import follow_family
 from rollouts.client.follow import follow
 from rollouts.client.intents import Patch
@@ -16,6 +16,9 @@ from rollouts.client.rollout_view import RolloutView
 from rollouts.client.verbs import Duration, command, read, read_all, until
 from rollouts.kube.client import Client
 from rollouts.kube.resources import ANALYSIS_RUNS, DEPLOYMENTS, PODS, REPLICA_SETS, ROLLOUTS, Resource
+
+_PATIENCE = 10.0
+"""Seconds that the controller gets to take notice of a change before a command looks at the status."""
 
 Decide = Callable[[RolloutView], Iterable[Patch]]
 
@@ -68,12 +71,31 @@ class Rollouts:
     async def promote(
         self, name: str, *, full: bool = False, namespace: str = "", expect_revision: int | None = None
     ) -> bool:
-        """Go past the pause or the running step; with `full`, to the end at once."""
+        """Go past the pause or the running step; with `full`, to the end at once.
+
+        After a change of the spec this waits until the controller has seen it, since what was written before
+        that would be meant for the old version, and forgotten.
+
+        Raises:
+            Refused: the rollout is aborted, or the controller takes no notice.
+        """
+        if not await self._observed(name, namespace):
+            raise Refused(
+                f"rollout {name} was changed and no controller has taken notice within {_PATIENCE:g} s; "
+                "is one running?"
+            )
         verb = intents.promote_full if full else intents.promote
         return await self._command(name, namespace, expect_revision, verb)
 
     async def abort(self, name: str, *, namespace: str = "", expect_revision: int | None = None) -> bool:
-        """Take the update back: all traffic to the stable version."""
+        """Take the update back: all traffic to the stable version.
+
+        Waits for the controller as `promote` does, but writes the intent even where none takes notice.
+
+        Raises:
+            Refused: there is no update to abort.
+        """
+        await self._observed(name, namespace)
         return await self._command(name, namespace, expect_revision, intents.abort)
 
     async def retry(self, name: str, *, namespace: str = "", expect_revision: int | None = None) -> bool:
@@ -168,6 +190,18 @@ class Rollouts:
             return decide(rollout)
 
         return await command(self._kube, ROLLOUTS, name, namespace or self._namespace, checked)
+
+    async def _observed(self, name: str, namespace: str) -> bool:
+        try:
+            await until(
+                self.watch(name, namespace=namespace),
+                lambda seen: is_observed(seen.raw),
+                waited_for="observed",
+                timeout=_PATIENCE,
+            )
+        except WaitTimeout:
+            return False
+        return True
 
     async def _owned(self, resource: Resource, rollout: RolloutView, owners: set[str]) -> tuple[Object, ...]:
         selector = "" if resource is ANALYSIS_RUNS else POD_HASH

@@ -10,6 +10,7 @@ from rollouts.api.meta import Object
 from rollouts.client import (
     Client,
     NotThere,
+    Refused,
     RevisionChanged,
     RolloutAborted,
     RolloutDegraded,
@@ -78,6 +79,34 @@ def test_promote_full_and_abort_are_written_into_the_status() -> None:
     run(main())
 
 
+def test_promote_waits_until_a_change_has_been_seen() -> None:
+    """What is written into the status before that is meant for the old version, and would be forgotten."""
+
+    async def main() -> None:
+        async with api(rollout(status=HEALTHY)) as cd:
+            await cd.rollouts.set_image("shop", {"web": "shop:3"})
+            promoting = asyncio.create_task(cd.rollouts.promote("shop", full=True))
+            await asyncio.sleep(5)
+            assert not promoting.done()
+            await set_status(cd, rollout(), {"observedGeneration": "2", "currentPodHash": "newer"})
+            assert await promoting
+            assert (await cd.rollouts.get("shop")).status["promoteFull"] is True
+
+    run(main())
+
+
+def test_without_a_controller_promote_is_refused_and_abort_is_written_all_the_same() -> None:
+    async def main() -> None:
+        async with api(rollout()) as cd:
+            await cd.rollouts.set_image("shop", {"web": "shop:3"})
+            with pytest.raises(Refused, match="no controller has taken notice"):
+                await cd.rollouts.promote("shop")
+            await cd.rollouts.abort("shop")
+            assert (await cd.rollouts.get("shop")).aborted
+
+    run(main())
+
+
 def test_another_revision_than_the_expected_one_is_left_alone() -> None:
     async def main() -> None:
         async with api(rollout()) as cd:
@@ -96,7 +125,7 @@ def test_a_spec_that_the_controller_has_not_seen_is_no_expected_revision() -> No
         async with api(rollout()) as cd:
             await cd.rollouts.set_image("shop", {"web": "shop:3"})
             with pytest.raises(RevisionChanged, match="has not seen it yet"):
-                await cd.rollouts.promote("shop", expect_revision=2)
+                await cd.rollouts.pause("shop", expect_revision=2)
 
     run(main())
 
