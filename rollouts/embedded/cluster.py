@@ -107,6 +107,7 @@ class Cluster:
             Controllers(cache, _now).run(),
             node.run(),
             IngressController(cache, ads, _now).run(),
+            spawner.failed(),
         )
         self._work = asyncio.create_task(_all(parts))
         self._stack.push_async_callback(_end, self._work)

@@ -98,6 +98,7 @@ async def run(folder: Path, *, port: int = 0, ingress_port: int = 0) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with _locked(folder):
+        state.clean(folder, state.read(folder), log=False)  # of one that was killed
         cluster = Cluster(ingress_port=ingress_port)
         record = None
         try:

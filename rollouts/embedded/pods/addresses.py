@@ -17,7 +17,10 @@ _TRIES = 4096
 
 def has_many_addresses() -> bool:
     """Whether addresses besides 127.0.0.1 can be used without any set-up."""
-    return _are_free("127.77.0.1", ())
+    try:
+        return _may_listen("127.77.0.1", 0)
+    except OSError:
+        return False
 
 
 class Addresses:
@@ -34,19 +37,24 @@ class Addresses:
     def take(self, ports: Sequence[int]) -> Address:
         """An address on which all of `ports` are free.
 
+        A port that this user may not listen on (below 1024, without the privilege) gets another number.
+
         Raises:
             Unavailable: none was found.
         """
         if not self._many:
-            mapped = dict(zip(ports, self._free_ports(len(ports)), strict=True))
-            self._ports.update(mapped.values())
-            return Address(ip="127.0.0.1", ports=mapped)
+            return self._map("127.0.0.1", ports)
         for _ in range(_TRIES):
             self._next = self._next % 65_000 + 1
             ip = f"127.{self._second}.{self._next // 250}.{self._next % 250 + 1}"
-            if ip not in self._taken and _are_free(ip, ports):
-                self._taken.add(ip)
-                return Address(ip=ip)
+            if ip in self._taken:
+                continue
+            try:
+                denied = [port for port in ports if not _may_listen(ip, port)]
+            except OSError:
+                continue  # somebody else listens there
+            self._taken.add(ip)
+            return self._map(ip, denied)
         raise Unavailable(f"no loopback address has the ports {list(ports)} free")
 
     def give_back(self, address: Address) -> None:
@@ -54,24 +62,29 @@ class Addresses:
         self._taken.discard(address.ip)
         self._ports.difference_update(address.ports.values())
 
-    def _free_ports(self, count: int) -> Iterator[int]:
+    def _map(self, ip: str, ports: Sequence[int]) -> Address:
+        mapped = dict(zip(ports, self._free_ports(ip, len(ports)), strict=True))
+        self._ports.update(mapped.values())
+        return Address(ip=ip, ports=mapped)
+
+    def _free_ports(self, ip: str, count: int) -> Iterator[int]:
         # All are held until the last is found, or the kernel might name one twice.
         with ExitStack() as stack:
             while count:
                 held = stack.enter_context(socket.socket())
-                held.bind(("127.0.0.1", 0))
+                held.bind((ip, 0))
                 port = int(held.getsockname()[1])
                 if port not in self._ports:
                     count -= 1
                     yield port
 
 
-def _are_free(ip: str, ports: Sequence[int]) -> bool:
-    try:
-        for port in ports or (0,):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((ip, port))
-    except OSError:
-        return False
+def _may_listen(ip: str, port: int) -> bool:
+    """Whether this user may listen there. Raises OSError where somebody does already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ip, port))
+        except PermissionError:
+            return False
     return True

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from rollouts.api.errors import InvalidSpec
+from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import Object
 from rollouts.embedded.pods import images
 from rollouts.embedded.pods.images import Image
@@ -12,7 +12,6 @@ from rollouts.embedded.pods.runner import PodRunner
 from rollouts.embedded.pods.worker import Worker
 from rollouts.embedded.workloads.cache import Cache, Key, key_of
 from rollouts.embedded.workloads.pods import Clock
-from rollouts.kube.errors import ApiError, Unreachable
 from rollouts.kube.resources import CONFIG_MAPS, PODS, Resource
 
 RESOURCES = (PODS, CONFIG_MAPS)
@@ -79,8 +78,9 @@ class Kubelet:
         worker.see(self._present(pod))
         try:
             await worker.run()
-        except* (ApiError, Unreachable) as errors:
-            log.warning("pod %s/%s: %s", *key, errors.exceptions)
+        except* RolloutsError as errors:
+            # This pod is lost; the others go on.
+            log.error("pod %s/%s: %s", *key, "; ".join(map(str, errors.exceptions)))
         finally:
             del self._workers[uid]
             if self._uids.get(key) == uid:

@@ -139,6 +139,16 @@ class Spawner:
         except OSError as error:
             raise Unavailable(f"the parent of the processes has gone: {error}") from error
 
+    async def failed(self) -> None:
+        """Wait until the parent of the processes ends, which it should not.
+
+        Raises:
+            Unavailable: it has.
+        """
+        if self._events is not None:
+            await asyncio.wait([self._events])
+        raise Unavailable("the parent of the processes has gone, and they with it")
+
     async def close(self) -> None:
         """End everything that was started, and the parent."""
         if self._commands is not None:

@@ -29,6 +29,9 @@ from rollouts.embedded.proxy.regex import runs_in_re2
 NOWHERE = "rollouts-system/none/0"
 """The cluster that shares of missing backends go to; it never has endpoints."""
 
+# What reading an object of another shape than its definition's comes to; the API here does not check it.
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError)
+
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 
 
@@ -44,8 +47,14 @@ class HttpRoutes:
 def our_gateways(gateways: Iterable[Object], classes: Iterable[Object]) -> dict[tuple[str, str], Object]:
     """The gateways whose class is ours."""
     names = {c["metadata"]["name"] for c in classes if c["spec"].get("controllerName") == CONTROLLER}
-    mine = (g for g in gateways if g["spec"].get("gatewayClassName") in names)
+    mine = (g for g in gateways if g["spec"].get("gatewayClassName") in names and _is_sound(g))
     return {(g["metadata"]["namespace"], g["metadata"]["name"]): g for g in mine}
+
+
+def _is_sound(gateway: Object) -> bool:
+    """Whether the listeners have what their definition requires; the API here does not check it."""
+    listeners = gateway["spec"].get("listeners")
+    return isinstance(listeners, list) and all(isinstance(x, dict) and "name" in x for x in listeners)
 
 
 def read(
@@ -54,15 +63,23 @@ def read(
     """Route what is attached to `gateways`, and judge every route that names one of them."""
     made = HttpRoutes()
     for item in sorted(http_routes, key=age):
-        parents = [*_parents(item, gateways)]
+        try:
+            parents = [*_parents(item, gateways)]
+        except _MALFORMED:
+            continue  # it names no gateway that could tell it so
         if not parents:
             continue
         missing: list[str] = []
+        unsupported = None
         try:
             rules = [*_rules(item, backends, missing)]
-            unsupported = None
         except InvalidSpec as error:
             rules, unsupported = [], error
+        except _MALFORMED as error:
+            rules, unsupported = (
+                [],
+                InvalidSpec(".spec.rules", f"is not as the Gateway API defines it: {error!r}"),
+            )
         verdicts = []
         for ref, listeners in parents:
             verdicts.append(_judge(item, ref, listeners, unsupported, missing))

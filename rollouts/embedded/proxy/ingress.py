@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rollouts.api.meta import Object, format_time
 from rollouts.embedded.proxy import verdicts
 from rollouts.embedded.proxy.ads import AdsServer, Rejected
+from rollouts.embedded.proxy.httproutes import our_gateways
 from rollouts.embedded.proxy.model import CONTROLLER, Config, Problem, RouteVerdict
 from rollouts.embedded.proxy.routes import Seen, configure
 from rollouts.embedded.workloads.cache import Cache, key_of
@@ -115,16 +116,14 @@ class IngressController:
             await self._cache.write_status(HTTP_ROUTES, route, {"parents": parents})
 
     async def _report_gateways(self, routes: Sequence[RouteVerdict]) -> None:
-        names = set()
         for class_ in self._cache.all(GATEWAY_CLASSES):
             if class_["spec"].get("controllerName") == CONTROLLER:
-                names.add(class_["metadata"]["name"])
                 status = verdicts.class_status(class_, self._clock())
                 await self._cache.write_status(GATEWAY_CLASSES, class_, status)
-        for gateway in self._cache.all(GATEWAYS):
-            if gateway["spec"].get("gatewayClassName") in names:
-                status = verdicts.gateway_status(gateway, routes, self._clock())
-                await self._cache.write_status(GATEWAYS, gateway, status)
+        ours = our_gateways(self._cache.all(GATEWAYS), self._cache.all(GATEWAY_CLASSES))
+        for gateway in ours.values():
+            status = verdicts.gateway_status(gateway, routes, self._clock())
+            await self._cache.write_status(GATEWAYS, gateway, status)
 
     async def _tell(self, problem: Problem) -> None:
         item = self._cache.get(INGRESSES, (problem.namespace, problem.name))

@@ -76,6 +76,9 @@ def test_a_rule_without_any_backend_answers_500() -> None:
             ".spec.rules[0].matches[0].headers[0]",
         ),
         ({"timeouts": {"request": "1s"}}, ".spec.rules[0].timeouts"),
+        ({"matches": ["everything"]}, ".spec.rules"),
+        ({"filters": [{"kind": "x"}]}, ".spec.rules"),
+        ({"matches": [{"headers": [{"name": "x"}]}]}, ".spec.rules"),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name_and_gets_no_traffic(rule: Object, field: str) -> None:
