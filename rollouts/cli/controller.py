@@ -83,8 +83,8 @@ def controller(kubeconfig: str | None, **options: Any) -> None:
     # Imported here: they load the Kubernetes client, which `--help` must not wait for.
     from rollouts.client.kubeconfig import choose  # noqa: PLC0415
     from rollouts.controller import logs  # noqa: PLC0415
-    from rollouts.controller.run import run  # noqa: PLC0415
     from rollouts.controller.settings import Settings  # noqa: PLC0415
+    from rollouts.server.run import run  # noqa: PLC0415
 
     settings = Settings(kubeconfig=choose(kubeconfig), **options)
     logs.configure(settings.log_format, settings.log_level)

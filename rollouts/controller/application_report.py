@@ -96,7 +96,7 @@ def summary(comparison: Comparison) -> ApplicationSummary:
 
 
 def unknown(before: ApplicationStatus, findings: Iterable[Finding], now: datetime) -> ApplicationStatus:
-    """The status where what Git says is not known: what is known of objects stays, and nothing is concluded."""
+    """The status where what Git says is not known; what is known of objects stays."""
     return before.model_copy(
         update={
             "conditions": conditions(before.conditions, findings, now),
