@@ -42,13 +42,13 @@ class Endpoint:
     in_cluster: bool
 
 
-async def load(kubeconfig: str | None = None, context: str | None = None) -> Endpoint:
+async def load(kubeconfig: str | Path | None = None, context: str | None = None) -> Endpoint:
     """Choose as kubectl does: the named file, else $KUBECONFIG, else ~/.kube/config, else the pod's account.
 
     Raises:
         ConfigError: nothing usable is there; the message says what was tried.
     """
-    named = kubeconfig or os.environ.get("KUBECONFIG") or ""
+    named = str(kubeconfig or "") or os.environ.get("KUBECONFIG") or ""
     path = named or str(Path("~/.kube/config").expanduser())
     if not named and not Path(path).exists() and "KUBERNETES_SERVICE_HOST" in os.environ:
         return _from_pod()

@@ -6,6 +6,7 @@ than it saves.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -110,7 +111,7 @@ class HttpTransport:
         return Unreachable(f"no answer from the API server {self.endpoint.server}: {why}")
 
 
-async def connect(kubeconfig: str | None = None, context: str | None = None) -> Client:
+async def connect(kubeconfig: str | Path | None = None, context: str | None = None) -> Client:
     """Connect as kubectl would: the named file, $KUBECONFIG, ~/.kube/config, or the pod's own account.
 
     The session belongs to the running event loop; close the client when done.
