@@ -1,10 +1,11 @@
-"""Bodies of requests: JSON or YAML, nothing else."""
+"""Bodies of requests: JSON or YAML, and a little protobuf."""
 
 from typing import Any
 
 import orjson
 import yaml
 
+from rollouts.embedded.api import protobuf
 from rollouts.embedded.api.status import Refusal, bad_request, unsupported_media
 
 _JSON = frozenset(
@@ -16,6 +17,7 @@ _JSON = frozenset(
         "application/apply-patch+json",
     }
 )
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
 _YAML = frozenset({"application/yaml", "application/apply-patch+yaml"})
 
 
@@ -43,6 +45,8 @@ def decode(content_type: str, raw: bytes) -> Any:
     if not raw:
         return None
     kind = content_type.partition(";")[0].strip().lower() or "application/json"
+    if kind == _PROTOBUF:
+        return protobuf.decode(raw)
     if kind not in _JSON | _YAML:
         raise unsupported_media(content_type, sorted(_JSON | _YAML))
     try:

@@ -123,7 +123,7 @@ async def _read(incoming: web.Request, path: str) -> Request:
     headers = {name.lower(): value for name, value in incoming.headers.items()}
     headers.pop("authorization", None)
     accept = headers.get("accept", "")
-    if accept and not any(word in accept for word in ("json", "*/*", "yaml", "text", "application/*")):
+    if accept and not any(word in accept for word in ("json", "*/*", "text", "application/*", "openapi")):
         message = f"only application/json is served, not {accept}"
         raise Refusal(406, "NotAcceptable", message)
     return Request(
@@ -136,9 +136,10 @@ async def _read(incoming: web.Request, path: str) -> Request:
 
 
 def _written(answer: Response) -> web.Response:
-    if isinstance(answer.body, str):
+    if isinstance(answer.body, str | bytes):
+        raw = answer.body.encode() if isinstance(answer.body, str) else answer.body
         headers = {"content-type": "text/plain; charset=utf-8", **answer.headers}
-        return web.Response(status=answer.code, body=answer.body.encode(), headers=headers)
+        return web.Response(status=answer.code, body=raw, headers=headers)
     headers = {"content-type": "application/json", **answer.headers}
     return web.Response(status=answer.code, body=_json(answer.body), headers=headers)
 

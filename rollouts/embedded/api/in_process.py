@@ -27,7 +27,7 @@ class InProcess:
                 body=body,
             )
         )
-        if isinstance(answer.body, str):
+        if isinstance(answer.body, str | bytes):
             return answer
         return Response(
             code=answer.code, body=orjson.loads(orjson.dumps(answer.body)), headers=answer.headers

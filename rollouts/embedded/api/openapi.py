@@ -9,13 +9,13 @@ import orjson
 from rollouts.api.meta import Object
 from rollouts.embedded.api.definitions import MERGE_KEY, STRATEGY, definitions
 from rollouts.embedded.api.kinds import Kind, Registry
+from rollouts.embedded.api.patch import accepted
 from rollouts.embedded.api.status import no_such_path
 from rollouts.kube.transport import Response
 
-_PATCHES = (
-    "application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-)  # fmt: skip
+_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+_NO_V2 = b"\x0a\x032.0"
+"""A version 2 document (`swagger: "2.0"`) without types: kubectl asks it for kinds that version 3 lacks."""
 _FIELD_VALIDATION = {
     "name": "fieldValidation",
     "in": "query",
@@ -36,6 +36,8 @@ def answer(registry: Registry, path: str) -> Response:
     Raises:
         Refusal: no such document (404).
     """
+    if path == "/openapi/v2":
+        return Response(code=200, body=_NO_V2, headers={"content-type": _V2})
     if path == "/openapi/v3":
         return Response(code=200, body=_index(registry))
     wanted = path.removeprefix("/openapi/v3/")
@@ -156,7 +158,7 @@ def _paths(kind: Kind, schema: str) -> Iterator[tuple[str, Object]]:
     write = (_DRY_RUN, _FIELD_VALIDATION)
     patch = {
         **operation("patch", *write),
-        "requestBody": {"content": {each: {"schema": {"type": "object"}} for each in _PATCHES}},
+        "requestBody": {"content": {each: {"schema": {"type": "object"}} for each in accepted(kind)}},
     }
     yield (
         root,

@@ -129,7 +129,7 @@ def disruptions_allowed(objects: Objects, budget: Object) -> int:
 
 
 def _expected(objects: Objects, namespace: str, pods: list[Object]) -> int:
-    """How many pods their controllers want; a pod without one, or of one that does not scale, wants itself."""
+    """How many pods their controllers want; a pod without a controller that scales wants itself."""
     wanted: dict[str, int] = {}
     for pod in pods:
         owners = pod["metadata"].get("ownerReferences") or ()

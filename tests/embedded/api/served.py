@@ -1,0 +1,33 @@
+"""A server on loopback in a thread of its own, so that blocking programs can be run against it."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rollouts.embedded.api import ApiServer
+from rollouts.embedded.api.http import Serving, serve
+
+
+@contextmanager
+def served(kubeconfig: Path, *crds: dict) -> Iterator[Serving]:
+    """Serve until the block ends."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def start() -> Serving:
+        server = ApiServer(lambda: datetime.now(UTC))
+        server.install_crds(crds)
+        return await serve(server, kubeconfig_path=kubeconfig)
+
+    serving = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    try:
+        yield serving
+    finally:
+        asyncio.run_coroutine_threadsafe(serving.close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
