@@ -37,7 +37,7 @@ def plan(seen: Observed, now: datetime) -> Plan:
     if revisions.collided(seen, sets.new):
         count = (seen.rollout.status.collision_count or 0) + 1
         return Plan(status=seen.rollout.status.model_copy(update={"collision_count": count}))
-    return _checked(seen, STRATEGIES[strategy_of(seen.rollout)](seen, now))
+    return _checked(seen, STRATEGIES[strategy_of(seen.rollout)](seen, now), now)
 
 
 def _invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
@@ -45,7 +45,7 @@ def _invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
     waiting = lifecycle.invalid(seen, problems, now)
     if not seen.rollout.status.abort or lifecycle.changed(seen):
         return waiting
-    retreat = _checked(seen, STRATEGIES[strategy_of(seen.rollout)](seen, now))
+    retreat = _checked(seen, STRATEGIES[strategy_of(seen.rollout)](seen, now), now)
     status = retreat.status.model_copy(
         update={
             "conditions": waiting.status.conditions,
@@ -61,9 +61,9 @@ def _invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
     )
 
 
-def _checked(seen: Observed, planned: Plan) -> Plan:
+def _checked(seen: Observed, planned: Plan, now: datetime) -> Plan:
     """The plan without what would harm users: planning it was a defect of the strategy, which is told."""
-    unsafe = safety.violations(seen, planned.actions)
+    unsafe = safety.violations(seen, planned.actions, now)
     if not unsafe:
         return planned
     refused = [each.action for each in unsafe]

@@ -1,7 +1,13 @@
 """What status says of pods, selectors and traffic: copied from what was seen, never remembered."""
 
 from rollouts.api.meta import LabelSelector
-from rollouts.api.rollout_status import RolloutStatus, TrafficWeights, WeightDestination
+from rollouts.api.rollout_status import (
+    BlueGreenStatus,
+    CanaryStatus,
+    RolloutStatus,
+    TrafficWeights,
+    WeightDestination,
+)
 from strategies import position
 from strategies.conditions import find
 from strategies.model import Observed
@@ -45,9 +51,9 @@ def _copied(seen: Observed, status: RolloutStatus) -> RolloutStatus:
                 "preview_selector": _selected(seen, blue_green.preview_service),
             }
         )
-        return status.model_copy(update={"blue_green": inner})
+        return status.model_copy(update={"blue_green": inner, "canary": CanaryStatus()})
     canary = status.canary.model_copy(update={"weights": _weights(seen)})
-    return status.model_copy(update={"canary": canary})
+    return status.model_copy(update={"canary": canary, "blue_green": BlueGreenStatus()})
 
 
 def _weights(seen: Observed) -> TrafficWeights | None:

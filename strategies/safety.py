@@ -4,9 +4,11 @@ Raise capacity; see it available in a later pass; move traffic; see it moved in 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from math import ceil
 
+from rollouts.api.canary import CanaryStrategy
 from strategies import position, replicas, scaledown
 from strategies.model import Action, Observed, ReplicaSet, ScaleReplicaSet, SetWeight, SwitchService
 from strategies.revisions import Roles, roles
@@ -20,14 +22,14 @@ class Violation:
     reason: str
 
 
-def violations(seen: Observed, actions: tuple[Action, ...]) -> tuple[Violation, ...]:
+def violations(seen: Observed, actions: tuple[Action, ...], now: datetime) -> tuple[Violation, ...]:
     """Every action that breaks the rule, judged by what was seen before any of them."""
     sorted_roles = roles(seen)
-    found = ((action, _reason(seen, sorted_roles, action)) for action in actions)
+    found = ((action, _reason(seen, sorted_roles, action, now)) for action in actions)
     return tuple(Violation(action=action, reason=reason) for action, reason in found if reason)
 
 
-def _reason(seen: Observed, sorted_roles: Roles, action: Action) -> str:
+def _reason(seen: Observed, sorted_roles: Roles, action: Action, now: datetime) -> str:
     match action:
         case SetWeight():
             return _weight(seen, sorted_roles, action)
@@ -37,7 +39,8 @@ def _reason(seen: Observed, sorted_roles: Roles, action: Action) -> str:
             each = next((each for each in sorted_roles.all if each.name == action.name), None)
             if each is None or action.replicas >= each.desired:
                 return ""
-            return _shrink(seen, sorted_roles, each, action.replicas)
+            held = _held(seen, sorted_roles, each, now)
+            return held or _shrink(seen, sorted_roles, each, action.replicas)
         case _:
             return ""
 
@@ -50,7 +53,7 @@ def _weight(seen: Observed, sorted_roles: Roles, action: SetWeight) -> str:
     new = sorted_roles.new
     if seen.rollout.status.abort:
         return "an aborted version must not gain weight"
-    if new is None or new.available == 0:
+    if new is None or (new.available == 0 and replicas.wanted(seen.rollout) > 0):
         return f"no pod of {seen.pod_hash} is available"
     service = seen.services.get(position.canary(seen.rollout).canary_service)
     if service is not None and service.pod_hash != new.pod_hash:
@@ -69,10 +72,29 @@ def _switch(seen: Observed, sorted_roles: Roles, action: SwitchService) -> str:
     return ""
 
 
+def _held(seen: Observed, sorted_roles: Roles, each: ReplicaSet, now: datetime) -> str:
+    """An old set keeps all its pods while a service selects it or its deadline has not passed."""
+    if each not in sorted_roles.others:
+        return ""
+    if each.pod_hash in scaledown.serving(seen):
+        return f"a service selects {each.pod_hash}"
+    strategy = seen.rollout.spec.strategy.blue_green or position.canary(seen.rollout)
+    if isinstance(strategy, CanaryStrategy) and strategy.traffic_routing is None:
+        return ""  # pods are the split here, and there is no delay
+    waiting = [
+        other
+        for other in sorted_roles.others
+        if other.desired and other.scale_down_deadline is not None and other.scale_down_deadline > now
+    ]
+    limit = strategy.scale_down_delay_revision_limit
+    kept = waiting if limit is None else waiting[:limit]
+    return f"{each.pod_hash} stays until {each.scale_down_deadline}" if each in kept else ""
+
+
 def _shrink(seen: Observed, sorted_roles: Roles, each: ReplicaSet, count: int) -> str:
-    """A set keeps the pods that traffic needs; an old one all of them while a service selects it."""
+    """A set keeps the pods that traffic needs."""
     if each in sorted_roles.others:
-        return f"a service selects {each.pod_hash}" if each.pod_hash in scaledown.serving(seen) else ""
+        return ""
     wanted = replicas.wanted(seen.rollout)
     if seen.rollout.spec.strategy.blue_green is not None:
         needed = min(wanted, each.desired) if each.pod_hash in scaledown.serving(seen) else 0

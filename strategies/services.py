@@ -22,7 +22,8 @@ def _canary_target(seen: Observed, roles: Roles) -> ReplicaSet | None:
         return None if carries else roles.stable
     if carries and (roles.new is None or not _selected(seen, roles.new)):
         return None  # a superseded version still carries traffic: the weight goes first
-    if roles.new is not None and (roles.new.available > 0 or _selected(seen, roles.new)):
+    serves = roles.new is not None and (roles.new.available > 0 or replicas.wanted(seen.rollout) == 0)
+    if serves or (roles.new is not None and _selected(seen, roles.new)):
         return roles.new
     # What the service selects was superseded, and must not stay for a new version that never starts.
     return roles.stable

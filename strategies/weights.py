@@ -27,7 +27,8 @@ def target(seen: Observed, roles: Roles, carried: Weights, *, halted: bool = Fal
         return 0 if roles.new is None or not _serves(seen, roles.new) else now
     if roles.promoted:
         return _back(seen, roles.stable, now, 0) if _stable_service_moved(seen, roles.stable) else now
-    if seen.rollout.status.abort or roles.new is None or roles.new.available == 0:
+    idle = roles.new is None or (roles.new.available == 0 and replicas.wanted(seen.rollout) > 0)
+    if seen.rollout.status.abort or idle or roles.new is None:
         return _back(seen, roles.stable, now, 0)
     if halted:
         return now

@@ -38,7 +38,7 @@ def test_a_timed_pause_ends_by_the_clock_and_asks_to_be_woken():
     assert 28 <= (world.now - start).total_seconds() <= 31
 
 
-@pytest.mark.parametrize(("text", "seconds"), [(90, 90), ("90", 90), ("1m30s", 90), ("1h", 3600)])
+@pytest.mark.parametrize(("text", "seconds"), [(90, 90), ("90", 90), ("1m30s", 90), ("10m", 600)])
 def test_pauses_are_written_as_numbers_or_durations(text, seconds):
     world = deployed(canary({"setWeight": 20}, {"pause": {"duration": text}}))
     world.ship("v2").until(paused)

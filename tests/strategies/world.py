@@ -184,7 +184,7 @@ class World:
         seen = self.seen
         planned = plan(seen, self.now)
         assert planned == plan(seen, self.now), "a plan must be a pure function of what was seen"
-        assert safety.violations(seen, planned.actions) == ()
+        assert safety.violations(seen, planned.actions, self.now) == ()
         assert not [event for event in planned.events if event.reason == "UnsafePlan"], planned.events
         return planned
 
