@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -27,6 +28,8 @@ MEASUREMENT_LIMIT = timedelta(minutes=6)
 """After which a measurement is given up, above what any provider allows itself."""
 AT_ONCE = 64
 """Measurements under way over all runs; a provider that hangs holds up others only beyond that."""
+
+_log = logging.getLogger(__name__)
 
 
 class AnalysisRunReconciler:
@@ -107,20 +110,31 @@ class AnalysisRunReconciler:
             for task in tasks:
                 run = runs.record(run, task.metric, failed, dry_run=task.metric in dry)
             return run
-        async with asyncio.TaskGroup() as group:
-            pending = [
-                group.create_task(self._measure(run, metrics[task.metric], task, tuple(secrets.values())))
-                for task in tasks
-            ]
-        for task, done in zip(tasks, pending, strict=True):
-            run = runs.record(
-                run,
-                task.metric,
-                done.result(),
-                dry_run=task.metric in dry,
-                ended=task.do == "terminate",
-            )
+        secret_values = tuple(secrets.values())
+        outcomes = await asyncio.gather(
+            *(self._measure(run, metrics[task.metric], task, secret_values) for task in tasks),
+            return_exceptions=True,
+        )
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
+                raise outcome
+            taken = self._broken(run, task, outcome) if isinstance(outcome, Exception) else outcome
+            ended = task.do == "terminate"
+            run = runs.record(run, task.metric, taken, dry_run=task.metric in dry, ended=ended)
         return run
+
+    def _broken(self, run: AnalysisRun, task: runs.Task, error: Exception) -> Measurement:
+        """A mistake in a provider is an error of its metric, not of the controller or of other metrics."""
+        kind = type(error).__name__
+        _log.error(
+            "provider failed: %s",
+            kind,  # Not its message: it may hold what the provider was given.
+            extra={"analysisrun": f"{run.metadata.namespace}/{run.metadata.name}", "metric": task.metric},
+        )
+        now = self._clock()
+        return _failed(now, f"the provider failed unexpectedly: {kind}").model_copy(
+            update={"finished_at": now}
+        )
 
     async def _measure(
         self, run: AnalysisRun, metric: Metric, task: runs.Task, secrets: tuple[str, ...]

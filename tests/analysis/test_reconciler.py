@@ -318,3 +318,27 @@ async def test_a_measurement_under_way_is_ended_when_another_metric_fails():
     status = await bench.status()
     assert status["phase"] == "Failed"
     assert status["message"].startswith('Metric "bad" assessed Failed')
+
+
+class Broken:
+    """A provider with a mistake in it."""
+
+    async def measure(self, run, metric, previous):
+        raise KeyError("hunter2")
+
+    async def terminate(self, run, metric, previous):
+        raise AssertionError
+
+
+@virtually
+async def test_a_mistake_in_a_provider_is_an_error_of_its_metric_alone():
+    bench = Bench({"good": [1]})
+    bench.reconciler._providers = {**bench.reconciler._providers, "acme/x": Broken()}
+    await bench.start({"name": "bad", "provider": {"plugin": {"acme/x": {}}}}, {"name": "good"})
+    await bench.look()
+    (measurement,) = (await bench.metric("bad"))["measurements"]
+    assert (measurement["phase"], measurement["message"]) == (
+        "Error",
+        "the provider failed unexpectedly: KeyError",
+    )
+    assert (await bench.metric("good"))["phase"] == "Successful"

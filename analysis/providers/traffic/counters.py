@@ -66,7 +66,8 @@ def requests(series: Series) -> int:
 def success_rate(series: Series) -> float | None:
     """The share of answers other than 5xx, or None without any."""
     total = requests(series)
-    return None if total <= 0 else 1.0 - series.get("5", 0.0) / total
+    # One division and no subtraction after it, so that 1 error in 100 is 0.99 and not a little less.
+    return None if total <= 0 else (total - series.get("5", 0.0)) / total
 
 
 @dataclass(frozen=True, slots=True)

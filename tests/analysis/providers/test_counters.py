@@ -55,6 +55,13 @@ def test_errors_do_not_hide_behind_a_counter_that_overtook_its_past():
     assert counters.between({"c": {"2": 1000, "5": 2}}, {"c": {"2": 10, "5": 3}})["5"] == 3
 
 
+@pytest.mark.parametrize(
+    ("bad", "total", "rate"), [(1, 100, 0.99), (7, 100, 0.93), (3, 60, 0.95), (0, 7, 1.0)]
+)
+def test_a_rate_is_exactly_what_one_would_write(bad, total, rate):
+    assert counters.success_rate({"2": total - bad, "5": bad}) == rate
+
+
 def test_without_requests_there_is_no_rate_and_no_quantile():
     assert counters.success_rate({}) is None
     assert counters.quantile({}, 0.5) is None
