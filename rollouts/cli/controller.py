@@ -70,6 +70,7 @@ def _port(name: str, default: int, what: str) -> Callable[[F], F]:
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
+    help="What is logged: this and all that is graver.",
 )
 @click.option(
     "--git-poll-interval",

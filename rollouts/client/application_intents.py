@@ -103,6 +103,8 @@ def rollback(
 ) -> tuple[Patch, ...]:
     """Ask for a sync to a deployment of the past; without an id, to the one before the last.
 
+    With automated sync on, the engine holds that revision until Git is at another commit.
+
     Raises:
         Refused: there is no such entry in the history, or a sync is under way.
     """
@@ -149,7 +151,7 @@ def before_delete(application: ApplicationView, *, cascade: bool) -> tuple[Patch
 
 
 def _operate(application: ApplicationView, wanted: Object, user: str) -> tuple[Patch, ...]:
-    if application.operating:
+    if application.busy:
         raise Refused(
             f"application {application.name} is being synced already; "
             f"wait for it with: rollouts app wait {application.name} --operation"

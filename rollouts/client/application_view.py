@@ -108,6 +108,13 @@ class ApplicationView:
         return bool(self.raw.get("operation")) or (last is not None and last.phase in RUNNING)
 
     @property
+    def busy(self) -> bool:
+        """Another sync cannot be asked for now; one that automation began gives way to a user's."""
+        state = self.status.get("operationState") or {}
+        by = (state.get("operation") or {}).get("initiatedBy") or {}
+        return bool(self.raw.get("operation")) or (state.get("phase") in RUNNING and not by.get("automated"))
+
+    @property
     def operation(self) -> Operation | None:
         """The last sync, if there was any."""
         state = self.status.get("operationState")

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
 from rollouts.api.validation import parse
 from rollouts.client.application_view import ApplicationView
-from rollouts.gitops.diff import Difference, differences
-from rollouts.gitops.ownership import Owners, carry_over, owners
+from rollouts.gitops import tracking
+from rollouts.gitops.cluster import Cluster
+from rollouts.gitops.diff import Difference
+from rollouts.gitops.plan import Resource, Targets, compare, prepare
 from rollouts.gitops.render import render
 from rollouts.gitops.repository import Repositories
-from rollouts.gitops.tracking import GIT_REVISION, TRACKING_ID, Ref, ref_of
+from rollouts.gitops.tracking import Ref
 from rollouts.kube.client import Client
-from rollouts.kube.errors import NotFound
-from rollouts.kube.resources import Resource
+from rollouts.kube.store import Store
 
 _AT_ONCE = 8
 """Objects that are read at the same time."""
@@ -41,7 +42,7 @@ class ObjectDifference:
 async def difference(
     client: Client, application: ApplicationView, revision: str = ""
 ) -> tuple[ObjectDifference, ...]:
-    """Render the application's source and compare each object with the cluster.
+    """Render the application's source and compare each object with the cluster, as the engine does.
 
     Args:
         client: where the objects live.
@@ -52,106 +53,70 @@ async def difference(
         InvalidSpec: the source does not render.
         Unavailable: the repository does not answer.
     """
-    source = parse(Application, application.raw).spec.source
+    spec = parse(Application, {**application.raw, "status": {}}).spec
+    source = spec.source
     if source is None:
         raise InvalidSpec(".spec.source", f"application {application.name} has no single Git source")
     repositories = Repositories(_cache())
     sha = await repositories.resolve(source.repo_url, revision or source.target_revision or "HEAD")
     commit = await repositories.fetch(source.repo_url, sha)
     rendered = await render(commit, source, application=application.name, namespace=application.destination)
-    resources = await _resources(client, rendered.objects)
-    targets = [_placed(o, resources.get(_kind(o)), application.destination) for o in rendered.objects]
-    limit = asyncio.Semaphore(_AT_ONCE)
+    cluster = Cluster(client, Store())
+    scopes = await cluster.scopes(rendered.objects)
 
-    async def live(target: Object) -> Object | None:
-        async with limit:
-            return await _live(client, resources.get(_kind(target)), target)
+    def targets(name: str) -> Targets:
+        return prepare(
+            name, rendered.objects, application.destination, lambda o: scopes[o["apiVersion"], o["kind"]]
+        )
 
-    pairs = list(zip(targets, await asyncio.gather(*map(live, targets)), strict=True))
-    by = owners([*(there for _, there in pairs if there), *targets])
-    found = (_compare(target, there, by) for target, there in pairs)
-    return (*(d for d in found if d is not None), *_extra(application, targets))
-
-
-def _compare(target: Object, live: Object | None, by: Owners) -> ObjectDifference | None:
-    ref = ref_of(target)
-    if live is None:
-        return _of(ref, missing="cluster")
-    fields = differences(_marked(carry_over(target, live, by), live), live)
-    return _of(ref, fields=fields) if fields else None
+    live = await _live(cluster, {**_known(application), **_versions(targets(application.name))})
+    name = _tracked_name(application, live.values())
+    comparison = compare(name, targets(name).objects, live, spec.ignore_differences)
+    return tuple(_told(resource) for resource in comparison.resources if resource.status != "Synced")
 
 
-def _of(ref: Ref, *, missing: str = "", fields: tuple[Difference, ...] = ()) -> ObjectDifference:
+def _told(resource: Resource) -> ObjectDifference:
+    ref = resource.ref
+    missing = "Git" if resource.target is None else "cluster" if resource.live is None else ""
     return ObjectDifference(
         group=ref.group,
         kind=ref.kind,
         namespace=ref.namespace,
         name=ref.name,
         missing=missing,
-        fields=fields,
+        fields=resource.differences,
     )
 
 
-def _extra(application: ApplicationView, targets: Iterable[Object]) -> tuple[ObjectDifference, ...]:
-    """What the last sync knew and this revision does not have."""
-    wanted = {ref_of(target) for target in targets}
-    known = (
-        Ref(r.get("group", ""), r.get("kind", ""), r.get("namespace", ""), r.get("name", ""))
-        for r in application.resources
-    )
-    return tuple(_of(ref, missing="Git") for ref in sorted(known) if ref not in wanted)
-
-
-def _marked(target: Object, live: Object) -> Object:
-    """With the marks that a sync leaves on every object, so that they are no difference."""
-    annotations = live["metadata"].get("annotations") or {}
-    marks = {key: annotations[key] for key in (TRACKING_ID, GIT_REVISION) if key in annotations}
-    if not marks:
-        return target
-    metadata = target["metadata"]
-    return {
-        **target,
-        "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **marks}},
-    }
-
-
-def _kind(item: Object) -> tuple[str, str]:
-    return item["apiVersion"], item["kind"]
-
-
-def _placed(item: Object, resource: Resource | None, namespace: str) -> Object:
-    metadata = item["metadata"]
-    if resource is None or not resource.namespaced or metadata.get("namespace"):
-        return item
-    return {**item, "metadata": {**metadata, "namespace": namespace}}
-
-
-async def _live(client: Client, resource: Resource | None, target: Object) -> Object | None:
-    if resource is None:
-        return None
-    metadata = target["metadata"]
-    try:
-        found = await client.get(resource, metadata["name"], metadata.get("namespace", ""))
-    except NotFound:
-        return None
-    return {"apiVersion": resource.api_version, "kind": resource.kind, **found}
-
-
-async def _resources(client: Client, objects: Iterable[Object]) -> dict[tuple[str, str], Resource]:
-    """How the cluster serves the kinds of these objects; a kind that it does not know is left out."""
-    found: dict[tuple[str, str], Resource] = {}
-    for api_version in sorted({o["apiVersion"] for o in objects}):
-        group, _, version = api_version.rpartition("/")
-        try:
-            answer = await client.raw(f"/apis/{api_version}" if group else f"/api/{version}")
-        except NotFound:
-            continue
-        for served in answer["resources"]:
-            if "/" not in served["name"]:
-                found[api_version, served["kind"]] = Resource(
-                    group, version, served["kind"], served["name"], served["namespaced"]
-                )
+def _known(application: ApplicationView) -> dict[Ref, str]:
+    """What the last sync knew, and the API version of each."""
+    found: dict[Ref, str] = {}
+    for entry in application.resources:
+        group, version = entry.get("group", ""), entry.get("version", "")
+        ref = Ref(group, entry.get("kind", ""), entry.get("namespace", ""), entry.get("name", ""))
+        found[ref] = f"{group}/{version}" if group else version
     return found
+
+
+def _versions(targets: Targets) -> dict[Ref, str]:
+    return {ref: target["apiVersion"] for ref, target in targets.objects.items()}
+
+
+async def _live(cluster: Cluster, versions: Mapping[Ref, str]) -> dict[Ref, Object]:
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def read(ref: Ref, version: str) -> Object | None:
+        async with limit:
+            return await cluster.read(version, ref)
+
+    found = await asyncio.gather(*(read(ref, version) for ref, version in versions.items()))
+    return {ref: live for ref, live in zip(versions, found, strict=True) if live is not None}
+
+
+def _tracked_name(application: ApplicationView, live: Iterable[Object]) -> str:
+    """The name in tracking annotations; with its namespace in front, unless that is the engine's own."""
+    long = f"{application.namespace}_{application.name}"
+    return long if any(tracking.tracks(long, item) for item in live) else application.name
 
 
 def _cache() -> Path:

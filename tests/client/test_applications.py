@@ -150,6 +150,20 @@ def test_a_second_sync_at_the_same_time_is_refused() -> None:
     run(main())
 
 
+def test_a_sync_that_automation_began_gives_way_to_a_users() -> None:
+    async def main() -> None:
+        running = {
+            "phase": "Running",
+            "startedAt": "2026-01-01T00:00:00Z",
+            "operation": {"initiatedBy": {"automated": True}},
+        }
+        async with api(application({**SYNCED, "operationState": running})) as cd:
+            await cd.applications.sync("shop", wait=False)
+            assert (await cd.applications.get("shop")).raw["operation"]["initiatedBy"] == {"username": "ann"}
+
+    run(main())
+
+
 def test_a_misspelt_resource_is_refused_with_an_example() -> None:
     async def main() -> None:
         async with api(application()) as cd:

@@ -74,48 +74,44 @@ async def differences(repository: str, *live: dict[str, Any]) -> tuple[ObjectDif
             "source": {"repoURL": repository, "path": "shop", "targetRevision": "main"},
             "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
         },
-        "status": {"resources": [{"version": "v1", "kind": "Service", "namespace": "shop", "name": "old"}]},
+        "status": {"resources": [{"version": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "old"}]},
     }
     await client.create(APPLICATIONS, application, "default")
     return await Client(client, namespace="default").applications.diff("shop")
 
 
-def test_changed_missing_and_extra_objects_are_told_apart(repository: str) -> None:
-    found = asyncio.run(
-        differences(
-            repository,
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": "settings"},
-                "data": {"colour": "red"},
-            },
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": "key"},
-                "stringData": {"password": "in-cluster"},
-            },
-        )
-    )
+def config_map(name: str, application: str = "shop", **data: str) -> dict[str, Any]:
+    """As a sync has left it."""
+    mark = {"argocd.argoproj.io/tracking-id": f"{application}:/ConfigMap:shop/{name}"}
+    metadata = {"name": name, "namespace": "shop", "annotations": mark}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+SECRET = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "key"},
+    "stringData": {"password": "in-cluster"},
+}
+
+
+# An application outside the engine's namespace is tracked with its namespace in front.
+@pytest.mark.parametrize("tracked", ["shop", "default_shop"])
+def test_changed_missing_and_extra_objects_are_told_apart(repository: str, tracked: str) -> None:
+    settings = config_map("settings", tracked, colour="red")
+    found = asyncio.run(differences(repository, settings, config_map("old", tracked), SECRET))
     assert [(d.kind, d.name, d.missing) for d in found] == [
-        ("ConfigMap", "settings", ""),
         ("Secret", "key", ""),
         ("ConfigMap", "new", "cluster"),
-        ("Service", "old", "Git"),
+        ("ConfigMap", "old", "Git"),
+        ("ConfigMap", "settings", ""),
     ]
-    (colour,) = found[0].fields
+    (colour,) = found[3].fields
     assert (colour.path, colour.live, colour.wanted) == (".data.colour", "red", "blue")
 
 
 def test_values_of_secrets_do_not_show(repository: str) -> None:
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "key"},
-        "stringData": {"password": "in-cluster"},
-    }
-    found = asyncio.run(differences(repository, secret))
+    found = asyncio.run(differences(repository, SECRET))
     shown = " ".join(str(field) for each in found for field in each.fields)
     assert ".data.password" in shown
     for secret_text in ("from-git", "in-cluster", "ZnJvbS1naXQ", "aW4tY2x1c3Rlcg"):

@@ -118,7 +118,8 @@ def rollback(
 ) -> None:
     """Go back to a deployment of the history; without ID, to the one before the last.
 
-    The IDs are those of: rollouts app history NAME
+    The IDs are those of: rollouts app history NAME. Automated sync stays on and holds that revision until
+    there is another commit, or another sync.
     """
     done = run(
         settings,
