@@ -34,8 +34,8 @@ def webhook_app(on_push: OnPush, secrets: Secrets = no_secrets) -> web.Applicati
     """The HTTP application; it answers at once, and pushes are acted on one after another.
 
     Args:
-        on_push: what to do with a push. secrets: the shared secrets, by the keys that Argo CD uses
-        (`webhook.github.secret`), read anew each time.
+        on_push: what to do with a push.
+        secrets: the shared secrets by Argo CD's keys (`webhook.github.secret`), read anew each time.
     """
     queue: asyncio.Queue[Push] = asyncio.Queue(_WAITING)
 
