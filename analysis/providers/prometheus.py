@@ -9,14 +9,12 @@ import httpx
 from analysis.conditions import ConditionError, moment
 from analysis.providers.answers import Clock, error, hide, public, value
 from analysis.providers.oauth import bearer, refuse_unsupported
-from analysis.providers.query import QueryFailed, Span, Target, ask
+from analysis.providers.query import ADDRESS_VARIABLE, QueryFailed, Span, Target, ask
 from analysis.providers.tls import context
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
 from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.api.providers import PrometheusMetric
 
-ADDRESS_VARIABLE = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
-"""Where Prometheus is, for metrics that do not say."""
 TIMEOUT = 30
 """Seconds, unless the metric says otherwise."""
 MAX_TIMEOUT = 300

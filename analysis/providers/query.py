@@ -18,6 +18,8 @@ from urllib3.util.retry import Retry
 from analysis.providers.answers import hide, without_credentials
 from rollouts.api.errors import Unavailable
 
+ADDRESS_VARIABLE = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
+"""Where Prometheus is, for metrics that do not say."""
 MAX_BYTES = 1 << 20
 """Of an answer."""
 

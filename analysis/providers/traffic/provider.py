@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from analysis.providers.answers import Clock, error, no_data, running, value
-from analysis.providers.prometheus import ADDRESS_VARIABLE
-from analysis.providers.query import QueryFailed, Target, ask, single
+from analysis.providers.query import ADDRESS_VARIABLE, QueryFailed, Target, ask, single
 from analysis.providers.traffic import counters, routes
 from analysis.providers.traffic.queries import QUERIES, Asked
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric

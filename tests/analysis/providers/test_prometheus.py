@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from analysis.providers.prometheus import ADDRESS_VARIABLE, PrometheusProvider
-from analysis.providers.query import MAX_BYTES
+from analysis.providers.prometheus import PrometheusProvider
+from analysis.providers.query import ADDRESS_VARIABLE, MAX_BYTES
 from tests.analysis.providers.requests import clock, run_with
 
 
