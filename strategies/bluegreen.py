@@ -95,7 +95,9 @@ def _previewed(seen: Observed, new: ReplicaSet) -> bool:
 
 def _preview_available(seen: Observed, new: ReplicaSet) -> bool:
     count = _new_size(seen)
-    return new.desired >= count and new.available >= count
+    service = seen.services.get(_strategy(seen).preview_service)
+    shown = service is None or service.pod_hash == new.pod_hash
+    return shown and new.desired >= count and new.available >= count
 
 
 def _succeeded(seen: Observed, kind: RunType) -> bool:
@@ -159,12 +161,18 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
 
 
 def _preview(seen: Observed, roles: Roles) -> tuple[SwitchService, ...]:
-    """The preview service follows the new version as soon as it exists: only its testers see it."""
+    """The preview service follows the new version once that has a pod that answers.
+
+    Until then its testers meet the version before instead of none.
+    """
     service = seen.services.get(_strategy(seen).preview_service)
     if service is None or roles.new is None:
         return ()
     owned = service.managed_by == seen.rollout.metadata.name
     if owned and service.pod_hash == roles.new.pod_hash:
+        return ()
+    answers = any(each.pod_hash == service.pod_hash and each.available > 0 for each in seen.replica_sets)
+    if owned and answers and roles.new.available == 0:
         return ()
     return (SwitchService(name=service.name, pod_hash=roles.new.pod_hash),)
 
