@@ -85,8 +85,8 @@ def is_aborted(rollout: dict[str, Any], image: str) -> bool:
 def is_synced(application: dict[str, Any]) -> bool:
     """Whether the application is what Git says, and healthy."""
     status = application.get("status", {})
-    synced = status.get("sync", {}).get("status") == "Synced"
-    return synced and status.get("health", {}).get("status") == "Healthy"
+    sync, health = status.get("sync", {}), status.get("health", {})
+    return (sync.get("status"), health.get("status")) == ("Synced", "Healthy")
 
 
 def rejection(application: dict[str, Any], revision: str) -> str:
