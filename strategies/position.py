@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
+from pydantic import TypeAdapter
+
 from rollouts.api.canary import CanaryStep, CanaryStrategy, SetCanaryScale
-from rollouts.api.meta import dump
 from rollouts.api.rollout import Rollout
 from strategies.templates import canonical, fnv32a, safe_encode
+
+_STEPS = TypeAdapter(tuple[CanaryStep, ...])
 
 
 def canary(rollout: Rollout) -> CanaryStrategy:
@@ -16,7 +19,10 @@ def canary(rollout: Rollout) -> CanaryStrategy:
 def steps_hash(rollout: Rollout) -> str:
     """Name the list of steps; empty without steps. An edit of the steps starts the update anew."""
     listed = canary(rollout).steps
-    return safe_encode(str(fnv32a(canonical([dump(step) for step in listed])))) if listed else ""
+    if not listed:
+        return ""
+    written = _STEPS.dump_python(listed, mode="json", by_alias=True, exclude_defaults=True)
+    return safe_encode(str(fnv32a(canonical(written))))
 
 
 def current(rollout: Rollout) -> tuple[int, CanaryStep] | None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from rollouts.api.meta import Object
@@ -48,6 +49,7 @@ _SCALE |= {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**1
 _SCALE |= {f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", start=1)}
 
 
+@lru_cache(maxsize=4096)
 def fnv32a(data: bytes) -> int:
     """The 32 bit FNV-1a hash (Fowler, Noll, Vo): offset basis 2166136261, prime 16777619."""
     value = 2166136261
