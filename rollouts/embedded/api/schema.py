@@ -19,6 +19,30 @@ from rollouts.embedded.api.status import Cause, required, unsupported, wrong, wr
 Path = tuple[Any, ...]
 """From the innermost key outwards: `(key, rest)`; rendered only when something is to be said."""
 
+_NOTHING: Schema = {}
+_CONSTRAINTS = frozenset(
+    {
+        "enum",
+        "pattern",
+        "format",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minProperties",
+        "maxProperties",
+        "minimum",
+        "maximum",
+        "multipleOf",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+    }
+)
+_PLAIN: dict[Any, type] = {"string": str, "boolean": bool, "integer": int}
+"""Values of just these types, under a schema that says nothing else, need no closer look."""
+_DEFAULTED: dict[int, tuple[Schema, tuple[tuple[str, Schema], ...]]] = {}
 _ALWAYS = frozenset({"apiVersion", "kind", "metadata"})
 _JSON_TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
@@ -69,7 +93,7 @@ class Walk:
             )
         elif isinstance(value, list):
             value = self._list(schema, value, path)
-        if len(schema) > 1:
+        if not _CONSTRAINTS.isdisjoint(schema):
             self._constraints(schema, value, path)
         return value
 
@@ -89,6 +113,9 @@ class Walk:
             if known is None and isinstance(extra, dict):
                 known = extra
             if known is not None:
+                if len(known) == 1 and type(item) is _PLAIN.get(known.get("type")):
+                    result[name] = item
+                    continue
                 if item is None and not known.get("nullable") and (self.drop_nulls or "default" in known):
                     continue
                 result[name] = self.value(known, item, (name, path))
@@ -101,9 +128,8 @@ class Walk:
 
     def _complete(self, schema: Schema, result: dict[str, Any], path: Path, embedded: bool) -> None:
         """Fill in defaults, and miss what is required."""
-        properties: Schema = schema.get("properties") or {}
-        for name, known in properties.items():
-            if name not in result and "default" in known:
+        for name, known in _with_defaults(schema.get("properties") or _NOTHING):
+            if name not in result:
                 result[name] = self.value(known, _copy(known["default"]), (name, path))
         for name in schema.get("required") or ():
             if name not in result and not (embedded and name in _ALWAYS):
@@ -194,6 +220,15 @@ class Walk:
         inner = Walk()
         inner.value(part, value, path)
         self.causes += [*inner.mistyped, *inner.causes]
+
+
+def _with_defaults(properties: Schema) -> tuple[tuple[str, Schema], ...]:
+    """The properties that have a default. Remembered with the properties, so that an id stays theirs."""
+    found = _DEFAULTED.get(id(properties))
+    if found is None:
+        defaulted = tuple((name, known) for name, known in properties.items() if "default" in known)
+        found = _DEFAULTED[id(properties)] = (properties, defaulted)
+    return found[1]
 
 
 def _keeps_unknown(schema: Schema, embedded: bool) -> bool:
