@@ -3,11 +3,14 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _LINE = re.compile(r"^(envoy_cluster_upstream_rq_(?:xx|time_bucket))\{([^}]*)\}\s+(\S+)")
 _LABEL = re.compile(r'([A-Za-z_]+)="((?:\\.|[^"\\])*)"')
+
+_NAME = re.compile(r"[1-9]|le=([0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|\+Inf)")
+_COUNT = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 
 Series = Mapping[str, float]
 """Counts by what they count: `2`, `5` for classes of answers, `le=25` for the buckets of the latency."""
@@ -32,12 +35,12 @@ def read(text: str, namespace: str, service: str) -> Counters:
         if not cluster.startswith(f"{namespace}/{service}/"):
             continue
         name = (
-            labels.get("envoy_response_code_class") if found[1].endswith("_xx") else f"le={labels.get('le')}"
+            labels.get("envoy_response_code_class", "")
+            if found[1].endswith("_xx")
+            else f"le={labels.get('le', '')}"
         )
-        try:
-            counters.setdefault(cluster, {})[str(name)] = float(found[3])
-        except ValueError:
-            continue
+        if _NAME.fullmatch(name) and _COUNT.fullmatch(found[3]):
+            counters.setdefault(cluster, {})[name] = float(found[3])
     return counters
 
 
@@ -50,12 +53,31 @@ def between(before: Counters, after: Counters) -> Series:
     """
     total: dict[str, float] = {}
     for cluster, series in after.items():
-        earlier = before.get(cluster, {})
+        earlier = _filled(before.get(cluster, {}), series)
         if any(series.get(name, 0.0) < count for name, count in earlier.items()):
             earlier = {}
         for name, count in series.items():
             total[name] = total.get(name, 0.0) + count - earlier.get(name, 0.0)
     return total
+
+
+def _bound(name: str) -> float:
+    return float(name.removeprefix("le="))
+
+
+def _buckets(names: Iterable[str]) -> list[str]:
+    return sorted((name for name in names if name.startswith("le=")), key=_bound)
+
+
+def _filled(packed: Series, now: Series) -> Series:
+    """The counts with those buckets that `pack` left out: each holds as many as the one below it."""
+    full = dict(packed)
+    if not any(name.startswith("le=") for name in packed):
+        return full
+    below = 0.0
+    for name in _buckets({*packed, *now}):
+        below = full.setdefault(name, below)
+    return full
 
 
 def requests(series: Series) -> int:
@@ -81,14 +103,7 @@ def quantile(series: Series, q: float) -> float | None:
 
     As Prometheus' histogram_quantile: linear within a bucket; beyond the last bound, the last bound.
     """
-    buckets = sorted(
-        (
-            _Bucket(float(name.removeprefix("le=")), count)
-            for name, count in series.items()
-            if name.startswith("le=")
-        ),
-        key=lambda bucket: bucket.bound,
-    )
+    buckets = [_Bucket(_bound(name), series[name]) for name in _buckets(series)]
     if not buckets or buckets[-1].count <= 0:
         return None
     rank = q * buckets[-1].count
@@ -108,12 +123,23 @@ def timed(series: Series) -> int:
 
 
 def pack(counters: Counters, *, latency: bool) -> str:
-    """Write what one metric needs: into a measurement, where it outlives the controller."""
-    kept = {
-        cluster: {name: count for name, count in series.items() if name.startswith("le=") == latency}
-        for cluster, series in counters.items()
-    }
+    """Write what one metric needs: into a measurement, where it outlives the controller.
+
+    Envoy has 32 buckets, most of them equal to the one below; those are left out.
+    """
+    kept = {cluster: _chosen(series, latency=latency) for cluster, series in counters.items()}
     return json.dumps(kept, separators=(",", ":"))
+
+
+def _chosen(series: Series, *, latency: bool) -> Series:
+    if not latency:
+        return {name: count for name, count in series.items() if not name.startswith("le=")}
+    kept: dict[str, float] = {}
+    below = 0.0
+    for name in _buckets(series):
+        if series[name] != below or math.isinf(_bound(name)):
+            kept[name] = below = series[name]
+    return kept
 
 
 def unpack(text: str) -> Counters | None:
@@ -121,7 +147,7 @@ def unpack(text: str) -> Counters | None:
     try:
         counters: Counters = json.loads(text)
         return {
-            cluster: {name: float(count) for name, count in series.items()}
+            cluster: {name: float(count) for name, count in series.items() if _NAME.fullmatch(name)}
             for cluster, series in counters.items()
         }
     except (ValueError, AttributeError, TypeError):

@@ -16,6 +16,9 @@ envoy_cluster_upstream_rq_total{envoy_cluster_name="shop/web/80"} 100
 envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="shop/web/80",le="10"} 50
 envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="shop/web/80",le="100"} 100
 envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="shop/web/80",le="+Inf"} 100
+envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="shop/web/80",le="many"} 100
+envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="shop/web/80"} 100
+envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="shop/web/81"} NaN
 envoy_cluster_upstream_rq_time_sum{envoy_cluster_name="shop/web/80"} 1234
 garbage
 """
@@ -110,9 +113,29 @@ def test_counters_survive_being_written_into_a_measurement():
     assert counters.unpack(counters.pack(read, latency=True))["shop/web/80"]["le=10"] == 50
 
 
-@pytest.mark.parametrize("text", ["", "no", "[]", '{"a": 1}', '{"a": {"b": "c"}}', "null"])
+@given(
+    st.lists(st.integers(0, 5), min_size=6, max_size=6), st.lists(st.integers(0, 5), min_size=6, max_size=6)
+)
+def test_buckets_that_are_left_out_of_a_measurement_change_nothing(first, more):
+    bounds = ["1", "5", "10", "100", "1000", "+Inf"]
+    before = {f"le={bound}": float(sum(first[: place + 1])) for place, bound in enumerate(bounds)}
+    after = {name: before[name] + sum(more[: place + 1]) for place, name in enumerate(before)}
+    packed = counters.unpack(counters.pack({"c": before}, latency=True))
+    assert counters.between(packed, {"c": after}) == counters.between({"c": before}, {"c": after})
+
+
+def test_a_measurement_holds_no_bucket_twice():
+    series = {f"le={bound}": 7.0 for bound in range(1, 31)} | {"le=+Inf": 7.0, "2": 7.0}
+    assert counters.pack({"c": series}, latency=True) == '{"c":{"le=1":7.0,"le=+Inf":7.0}}'
+
+
+@pytest.mark.parametrize("text", ["", "no", "[]", '{"a": 1}', '{"a": {"2": "c"}}', "null"])
 def test_what_is_no_counters_is_none(text):
     assert counters.unpack(text) is None
+
+
+def test_names_that_are_none_are_passed_over():
+    assert counters.unpack('{"c": {"le=many": 1, "x": 2, "5": 3}}') == {"c": {"5": 3}}
 
 
 def test_the_filter_sees_raw_names():
