@@ -60,7 +60,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.source.kustomize.apiVersions",
         ".spec.ignoreDifferences[].jqPathExpressions",
         ".spec.ignoreDifferences[].managedFieldsManagers",
-        ".spec.syncPolicy.managedNamespaceMetadata",
         ".operation.sync.revisions",
         ".operation.sync.sources",
         ".operation.sync.manifests",
