@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rollouts.api.errors import Unavailable
 from rollouts.embedded.pods.addresses import Addresses
@@ -33,21 +34,25 @@ class LocalProcesses:
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | dict(launch.env)
 
         async def run(command: list[str]) -> int:
-            return await (await self._spawn(command, env)).wait()
+            return await (await self._spawn(command, env, launch.cwd)).wait()
 
         check = check_of(launch, run)
         if launch.command:
-            process = await self._spawn(list(launch.command), env)
+            process = await self._spawn(list(launch.command), env, launch.cwd)
         else:
             process = await self._stand_in(launch, env)
         return LocalProcess(process, launch, check)
 
-    async def _spawn(self, command: list[str], env: dict[str, str]) -> Spawned:
-        program = shutil.which(command[0], path=env.get("PATH"))
+    async def _spawn(self, command: list[str], env: dict[str, str], cwd: str) -> Spawned:
+        if not Path(cwd).is_dir():
+            raise StartFailed(f'workingDir: "{cwd}" is no folder of this machine')
+        # As a shell would: a path is seen from the folder that the command runs in, a name is searched for.
+        sought = str(Path(cwd, command[0])) if "/" in command[0] else command[0]
+        program = shutil.which(sought, path=env.get("PATH"))
         if program is None:
             raise StartFailed(f'exec: "{command[0]}": executable file not found in $PATH')
         try:
-            return await self._spawner.spawn([program, *command[1:]], env)
+            return await self._spawner.spawn([program, *command[1:]], env, cwd=Path(cwd))
         except Unavailable as error:
             raise StartFailed(str(error)) from error
 

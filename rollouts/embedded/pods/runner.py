@@ -38,6 +38,8 @@ class Launch:
     command: tuple[str, ...]
     """Empty for the stand-in web server."""
     env: Mapping[str, str]
+    cwd: str
+    """Where the command runs."""
     address: Address
     ports: tuple[int, ...]
     """Container ports."""

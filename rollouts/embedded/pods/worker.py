@@ -12,13 +12,15 @@ from rollouts.api.meta import Object
 from rollouts.embedded.pods.backoff import FIRST, Backoff
 from rollouts.embedded.pods.environment import Source, expand, resolve, sources
 from rollouts.embedded.pods.images import Image
+from rollouts.embedded.pods.limits import without_effect
 from rollouts.embedded.pods.runner import Address, Launch, PodRunner, Process, StartFailed
 from rollouts.embedded.pods.status import ContainerState, pod_status
 from rollouts.embedded.workloads.cache import Cache, key_of
 from rollouts.embedded.workloads.endpointslices import PORTS_ANNOTATION
+from rollouts.embedded.workloads.events import warning
 from rollouts.embedded.workloads.pods import Clock
-from rollouts.kube.errors import ApiError, NotFound, Unreachable
-from rollouts.kube.resources import CONFIG_MAPS, PODS, SECRETS
+from rollouts.kube.errors import AlreadyExists, ApiError, NotFound, Unreachable
+from rollouts.kube.resources import CONFIG_MAPS, EVENTS, PODS, SECRETS
 
 DRAIN = 0.4
 """Seconds between a pod's leaving the endpoints and SIGTERM: the proxy has let go of it by then."""
@@ -128,6 +130,7 @@ class Worker:
             numbers = {str(ours): real for ours, real in sorted(self._address.ports.items())}
             patch["metadata"] = {"annotations": {PORTS_ANNOTATION: json.dumps(numbers)}}
         await self._cache.patch(PODS, self._pod, patch)
+        await self._tell_limits()
         spec = self._pod["spec"]
         policy = spec.get("restartPolicy", "Always")
         for container in spec.get("initContainers") or ():
@@ -137,6 +140,16 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             for container in spec["containers"]:
                 group.create_task(self._container(container, self._main, policy))
+
+    async def _tell_limits(self) -> None:
+        if not (fields := [*without_effect(self._pod)]):
+            return
+        message = f"{', '.join(fields)}: without effect in the embedded cluster"
+        event = warning(
+            self._pod, PODS, reason="Unsupported", message=message, component="kubelet", now=self._clock()
+        )
+        with suppress(AlreadyExists):
+            await self._cache.client.create(EVENTS, event, self._key[0])
 
     async def _container(self, container: Object, states: dict[str, ContainerState], policy: str) -> None:
         name, backoff = container["name"], Backoff()
@@ -200,6 +213,7 @@ class Worker:
             image=container["image"],
             command=tuple(expand(word, env) for word in words) if own or image.command else (),
             env=env,
+            cwd=container.get("workingDir") or "/",
             address=self._address,
             ports=tuple(int(port["containerPort"]) for port in container.get("ports") or ()),
             port_names={

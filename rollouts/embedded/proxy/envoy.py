@@ -54,6 +54,7 @@ class Envoy:
         self.ads_path = str(folder / "ads.sock")
         self._spawner = spawner
         self._admin_path = str(folder / "admin.sock")
+        self._config = folder / "envoy.json"
         self._process: Spawned | None = None
         self._session: aiohttp.ClientSession | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -111,7 +112,15 @@ class Envoy:
     async def _launch(self) -> None:
         Path(self._admin_path).unlink(missing_ok=True)
         config = xds.bootstrap(ads_path=self.ads_path, admin_path=self._admin_path, port=self.port)
-        command = (str(binary()), "--config-yaml", config, "--disable-hot-restart", "--concurrency", "1")
+        self._config.write_text(config)
+        command = (
+            str(binary()),
+            "--config-path",
+            str(self._config),
+            "--disable-hot-restart",
+            "--concurrency",
+            "1",
+        )
         self._process = await self._spawner.spawn([*command, "--log-level", "warning"], {})
         try:
             async with asyncio.timeout(_START_LIMIT):

@@ -1,19 +1,20 @@
 """The ingress controller: keeps Envoy as the routing objects say, and says so on them once it is true."""
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
-from rollouts.api.meta import Object, format_time
+from rollouts.api.meta import Object
 from rollouts.embedded.proxy import verdicts
 from rollouts.embedded.proxy.ads import AdsServer, Rejected
 from rollouts.embedded.proxy.httproutes import our_gateways
 from rollouts.embedded.proxy.model import CONTROLLER, Config, Problem, RouteVerdict
 from rollouts.embedded.proxy.routes import Seen, configure
-from rollouts.embedded.workloads.cache import Cache, key_of
+from rollouts.embedded.workloads.cache import Cache
+from rollouts.embedded.workloads.events import warning
 from rollouts.embedded.workloads.pods import Clock
-from rollouts.kube.errors import ApiError, Unreachable
+from rollouts.kube.errors import AlreadyExists, ApiError, Unreachable
 from rollouts.kube.resources import (
     ENDPOINT_SLICES,
     EVENTS,
@@ -130,29 +131,13 @@ class IngressController:
         if item is None:
             return
         log.warning("%s %s/%s: %s", problem.kind, problem.namespace, problem.name, problem.message)
-        await self._cache.client.create(EVENTS, self._event(problem, item), problem.namespace)
-
-    def _event(self, problem: Problem, item: Object) -> Object:
-        now = format_time(self._clock())
-        digest = hashlib.sha256(f"{problem.message}{self._clock()}".encode()).hexdigest()[:16]
-        namespace, name = key_of(item)
-        return {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": f"{name}.{digest}", "namespace": namespace},
-            "involvedObject": {
-                "apiVersion": INGRESSES.api_version,
-                "kind": problem.kind,
-                "namespace": namespace,
-                "name": name,
-                "uid": item["metadata"]["uid"],
-                "resourceVersion": item["metadata"]["resourceVersion"],
-            },
-            "type": "Warning",
-            "reason": problem.reason,
-            "message": problem.message,
-            "source": {"component": CONTROLLER},
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-        }
+        event = warning(
+            item,
+            INGRESSES,
+            reason=problem.reason,
+            message=problem.message,
+            component=CONTROLLER,
+            now=self._clock(),
+        )
+        with suppress(AlreadyExists):
+            await self._cache.client.create(EVENTS, event, problem.namespace)

@@ -4,6 +4,9 @@ A request to a location that has a canary is decided in this order (`balancer.lu
 header, then the cookie, then the weight. With a header value or pattern configured, a header that does not
 match falls through; without, `always` and `never` decide and anything else falls through. A canary without
 endpoints does not exist. Session affinity, which nginx asks before all this, is not supported.
+
+Two differences are known: nginx attaches a canary to the primary's service, here it belongs to the host and
+path; and a host `*.example.com` covers one label in nginx, here any number.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -20,6 +20,7 @@ from rollouts.kube.resources import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
+    EVENTS,
     JOBS,
     PODS,
     SERVICES,
@@ -183,3 +184,17 @@ async def test_a_job_that_keeps_failing_gives_up(client: Client) -> None:
     status = (await client.get(JOBS, "j", "default"))["status"]
     assert status["failed"] == 3
     assert {c["reason"] for c in status["conditions"]} == {"BackoffLimitExceeded"}
+
+
+@in_a_world
+async def test_what_has_no_effect_here_is_told_in_an_event_and_the_pod_runs_all_the_same(
+    client: Client,
+) -> None:
+    probe = {"httpGet": {"path": "/", "port": 8080}}
+    await client.create(PODS, pod("p", livenessProbe=probe), "default")
+    await client.create(PODS, pod("q"), "default")
+    await asyncio.sleep(5)
+    events = (await client.list(EVENTS, "default"))["items"]
+    told = [(e["involvedObject"]["name"], e["reason"], e["message"].partition(":")[0]) for e in events]
+    assert told == [("p", "Unsupported", ".spec.containers[0].livenessProbe")]
+    assert is_ready(await get_pod(client))

@@ -116,6 +116,19 @@ async def test_a_command_runs_as_it_is_given_with_the_pods_environment(cluster: 
     assert found["status"]["podIP"] in await log_of(cluster)
 
 
+async def test_a_command_runs_in_its_working_folder(cluster: Cluster, tmp_path: Path) -> None:
+    program = tmp_path / "tool"
+    program.write_text("#!/bin/sh\npwd\n")
+    program.chmod(0o755)
+    await apply(cluster, pod("p", policy="Never", command=["./tool"], workingDir=str(tmp_path)))
+    await in_phase(cluster, "Succeeded")
+
+    async def told() -> bool:
+        return (await log_of(cluster)).strip() == str(tmp_path)
+
+    await until(told)
+
+
 async def test_nothing_of_our_own_environment_reaches_a_pod(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +168,7 @@ async def test_a_container_that_crashes_is_started_again_and_then_waits(cluster:
     [
         ({"command": ["no-such-program"]}, '"no-such-program": executable file not found'),
         ({}, "give the container a command"),
+        ({"command": ["true"], "workingDir": "/no/where"}, '"/no/where" is no folder'),
         ({"command": ["true"], "readinessProbe": {"grpc": {"port": 1}}}, "use httpGet, tcpSocket or exec"),
     ],
 )
