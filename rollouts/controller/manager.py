@@ -13,11 +13,12 @@ from rollouts.controller.workqueue import WorkQueue, backoff
 from rollouts.kube.client import Client
 from rollouts.kube.errors import ApiError, Conflict, Unreachable
 from rollouts.kube.informer import Informer
-from rollouts.kube.resources import Resource
+from rollouts.kube.resources import ANALYSIS_RUNS, Resource
 from rollouts.kube.store import Writer
 
 _WORKERS = 10
-"""Passes of one kind that may run at the same time."""
+_MEASURING = 30
+"""Passes of one kind that may run at the same time; of analysis runs more, because they wait for others."""
 _OWN_WRITE = 5.0
 """Seconds that a key is held until the store shows what its last pass wrote."""
 _RESYNC = 900.0
@@ -94,7 +95,8 @@ class Manager:
         newest: dict[Informer, ownwrites.Write] = {}
         for write in writes:
             for resource, informer in self._informers.items():
-                if (resource.api_version, resource.kind) == (write.api_version, write.kind):
+                same = (resource.api_version, resource.kind) == (write.api_version, write.kind)
+                if same and informer.covers(write.namespace):
                     newest[informer] = write
         try:
             async with asyncio.timeout(_OWN_WRITE):
@@ -148,7 +150,8 @@ class _Loop:
 
     async def run(self) -> None:
         """Hand out keys to workers until cancelled."""
-        slots = asyncio.Semaphore(_WORKERS)
+        measures = self.reconciler.resource == ANALYSIS_RUNS
+        slots = asyncio.Semaphore(_MEASURING if measures else _WORKERS)
         try:
             async with asyncio.TaskGroup() as group:
                 while True:

@@ -16,6 +16,7 @@ class Write:
 
     api_version: str
     kind: str
+    namespace: str
     version: str
     """metadata.resourceVersion"""
 
@@ -54,6 +55,7 @@ def _note(writes: list[Write], body: object) -> None:
     """A deletion is often answered with a Status, which has no version: then nothing is waited for."""
     if not isinstance(body, dict):
         return
-    version = (body.get("metadata") or {}).get("resourceVersion")
-    if version and body.get("kind"):
-        writes.append(Write(body.get("apiVersion", ""), body["kind"], version))
+    metadata = body.get("metadata") or {}
+    if metadata.get("resourceVersion") and body.get("kind"):
+        namespace = metadata.get("namespace", "")
+        writes.append(Write(body.get("apiVersion", ""), body["kind"], namespace, metadata["resourceVersion"]))

@@ -107,8 +107,8 @@ class Client:
     ) -> Object:
         """Delete an object; with `uid`, only that incarnation of it.
 
-        `grace_period` in seconds: how long a pod may take to end; 0 removes the object now. By default what the
-        object says.
+        `grace_period` in seconds: how long a pod may take to end; 0 removes the object now. By default what
+        the object says.
         """
         options: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
         if uid:

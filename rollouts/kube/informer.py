@@ -124,6 +124,10 @@ class Informer:
         """Call `handler` at every change, after the store shows it."""
         self._handlers.append(handler)
 
+    def covers(self, namespace: str) -> bool:
+        """Whether objects of this namespace are looked at."""
+        return not self._namespace or namespace == self._namespace
+
     async def reached(self, version: str) -> None:
         """Wait until the store shows a write that the server answered with this resourceVersion."""
         number = _number(version)

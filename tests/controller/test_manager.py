@@ -148,6 +148,26 @@ def _value(store: Store) -> str | None:
 
 
 @virtually
+async def test_a_write_to_a_namespace_that_is_not_watched_is_not_waited_for() -> None:
+    _, client = server()
+    elsewhere = config_map("x")
+    elsewhere["metadata"]["namespace"] = "kube-system"
+    await client.create(CONFIG_MAPS, elsewhere, "kube-system")
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+    writer = Client(Tracking(client.transport))
+
+    async def write_elsewhere(_: Key) -> timedelta | None:
+        number = str(len(toy.calls))
+        await writer.patch(CONFIG_MAPS, "x", {"data": {"value": number}}, "kube-system")
+        return timedelta(seconds=1)
+
+    toy = Toy(write_elsewhere)
+    async with running(Manager(client, Writer(), [toy], namespace="default").run()):
+        await asyncio.sleep(3.5)
+    assert toy.times("a") == [0, 1, 2, 3]
+
+
+@virtually
 async def test_a_key_is_never_worked_on_twice_at_the_same_time() -> None:
     _, client = server()
     await client.create(CONFIG_MAPS, config_map("a"), "default")

@@ -55,6 +55,41 @@ async def test_a_bad_version_returns_all_traffic_to_stable_and_the_rollout_is_de
 
 
 @simulated
+async def test_a_canary_behind_the_gateway_api_walks_the_same_steps(world: World) -> None:
+    refs = [{"name": "shop-stable", "port": 80}, {"name": "shop-canary", "port": 80, "weight": 0}]
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "shop"},
+        "spec": {"hostnames": ["shop.example.com"], "rules": [{"backendRefs": refs}]},
+    }
+    plugin = {"argoproj-labs/gatewayAPI": {"httpRoute": "shop", "namespace": "default"}}
+    steps = ({"setWeight": 25}, {"pause": {"duration": 30}}, {"setWeight": 75}, {"pause": {"duration": 30}})
+    objects = routed(*steps, trafficRouting={"plugins": plugin})
+    await deployed(world, route, *(each for each in objects if each["kind"] != "Ingress"))
+    world.sample("shop")
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run(minutes=5)
+    assert world.phase("shop") == "Healthy"
+    assert [split.get("canary", 0) for split in distinct(world)] == [0, 25, 75, 0]
+    assert world.load.unserved == 0
+
+
+@simulated
+async def test_a_background_analysis_takes_a_bad_version_back_in_the_middle_of_a_pause(world: World) -> None:
+    analysis = {"templates": [{"templateName": "success-rate"}], "startingStep": 1}
+    objects = routed({"setWeight": 20}, {"pause": {}}, analysis=analysis)
+    del objects[3]["spec"]["metrics"][0]["count"]
+    await deployed(world, *objects)
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run(minutes=10)
+    assert (world.phase("shop"), world.traffic("shop")) == ("Paused", {"canary": 20, "stable": 80})
+    world.degrade("v2", error_rate=0.3)
+    await world.run(minutes=3)
+    assert (world.phase("shop"), world.traffic("shop")) == ("Degraded", {"stable": 100})
+
+
+@simulated
 async def test_a_newer_version_takes_the_place_of_one_under_way(world: World) -> None:
     await deployed(world, *routed({"setWeight": 20}, {"pause": {}}))
     await world.set_image("shop", "shop=shop:v2")

@@ -1,11 +1,13 @@
 """Whatever befalls the controllers, the world ends up the same; and a settled world is left alone."""
 
+import copy
+
 import pytest
 
 from rollouts.api.meta import Object
 from rollouts.embedded.virtual_time import run
 from rollouts.embedded.world import World
-from tests.world.simulated import GATED, deployed, rollout, routed, service, simulated
+from tests.world.simulated import GATED, deployed, ingress, rollout, routed, service, simulated
 
 
 async def settled(world: World) -> tuple[object, ...]:
@@ -19,33 +21,48 @@ async def settled(world: World) -> tuple[object, ...]:
     )
 
 
-async def story(world: World, crash_at: int | None, *, bad: bool) -> tuple[tuple[object, ...], int]:
+async def story(
+    world: World, objects: list[Object], crash_at: int | None, *, bad: bool
+) -> tuple[tuple[object, ...], int]:
     """Ship v2, and kill the controllers at their nth write; how it ended, and how much was written."""
-    await deployed(world, *routed(*GATED))
+    await deployed(world, *objects)
     if bad:
         world.degrade("v2", error_rate=0.3)
     before = len(world.writes)
     if crash_at is not None:
         world.crash_at_write(crash_at)
     await world.set_image("shop", "shop=shop:v2")
-    for _ in range(600):
-        await world.run(seconds=1)
+    for _ in range(150):
+        await world.run(seconds=2)
         if world.crashed:
             await world.run(seconds=5)
             await world.restart()
     return await settled(world), len(world.writes) - before
 
 
-@pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
-def test_controllers_killed_at_any_write_lead_to_the_same_end(bad: bool) -> None:
+ROLLING = [service("shop"), ingress(service_name="shop"), rollout({"canary": {}}, replicas=5)]
+BLUE_GREEN = [
+    service("shop-active"),
+    service("shop-preview"),
+    ingress(service_name="shop-active"),
+    rollout({"blueGreen": {"activeService": "shop-active", "previewService": "shop-preview"}}),
+]
+
+
+@pytest.mark.parametrize(
+    ("objects", "bad"),
+    [(routed(*GATED), False), (routed(*GATED), True), (ROLLING, False), (BLUE_GREEN, False)],
+    ids=["good canary", "bad canary", "rolling", "blue-green"],
+)
+def test_controllers_killed_at_any_write_lead_to_the_same_end(objects: list[Object], bad: bool) -> None:
     async def tell(crash_at: int | None) -> tuple[tuple[object, ...], int]:
         async with World() as world:
-            return await story(world, crash_at, bad=bad)
+            return await story(world, copy.deepcopy(objects), crash_at, bad=bad)
 
     undisturbed, writes = run(tell(None))
     assert undisturbed[0] == ("Degraded" if bad else "Healthy")
     assert undisturbed[-1] == 0
-    for crash_at in range(1, writes + 1, 3):
+    for crash_at in range(1, writes + 1, 4):
         assert run(tell(crash_at))[0] == undisturbed, f"killed at write {crash_at} of {writes}"
 
 
