@@ -187,8 +187,9 @@ class Machine:
             return one.startswith(other)
         if operator == "endsWith":
             return one.endswith(other)
-        self._spend(len(one), node)
-        return patterns.compile(other).search(one)
+        pattern = patterns.compile(other)
+        self._spend(len(one) * pattern.size // 8, node)
+        return pattern.search(one)
 
     def _slice(self, target: Value, start: Node | None, end: Node | None, scope: Scope) -> Value:
         ends = [

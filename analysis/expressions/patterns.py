@@ -82,6 +82,8 @@ class Pattern:
 
     def __init__(self, code: tuple[_Instruction, ...]) -> None:
         self._code = code
+        self.size = len(code)
+        """Instructions; a search takes at most this many steps for each character."""
 
     def search(self, text: str) -> bool:
         """Whether the pattern matches anywhere in the text.

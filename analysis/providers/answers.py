@@ -1,5 +1,6 @@
 """The measurements that providers answer with, and what keeps credentials out of them."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,6 +71,12 @@ def without_credentials(url: str) -> str:
     except ValueError:
         return "(not a URL)"
     return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else host + port, parts.path, "", ""))
+
+
+def hush(*loggers: str) -> None:
+    """Keep HTTP libraries from logging whole URLs, whose queries may hold secrets, at info or debug."""
+    for name in loggers:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def hide(message: str, credentials: Iterable[str]) -> str:

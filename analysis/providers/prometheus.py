@@ -7,7 +7,7 @@ from datetime import datetime
 import httpx
 
 from analysis.conditions import ConditionError, moment
-from analysis.providers.answers import Clock, error, hide, public, value
+from analysis.providers.answers import Clock, error, hide, hush, public, value
 from analysis.providers.oauth import bearer, refuse_unsupported
 from analysis.providers.query import ADDRESS_VARIABLE, QueryFailed, Span, Target, ask
 from analysis.providers.tls import context
@@ -25,6 +25,7 @@ class PrometheusProvider:
     """A scalar is measured as a number, a vector or range as a list of numbers; an empty list is no data."""
 
     def __init__(self, clock: Clock, environ: Mapping[str, str] | None = None) -> None:
+        hush("httpx", "httpcore", "urllib3")
         self._clock = clock
         self._environ = os.environ if environ is None else environ
 

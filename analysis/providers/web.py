@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from analysis import jsonpath
-from analysis.providers.answers import Clock, error, hide, value, without_credentials
+from analysis.providers.answers import Clock, error, hide, hush, value, without_credentials
 from analysis.providers.oauth import bearer, refuse_unsupported
 from analysis.providers.tls import context
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
@@ -31,6 +31,7 @@ class WebProvider:
     """JSON is measured as the part that `jsonPath` picks, any other answer as a string."""
 
     def __init__(self, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        hush("httpx", "httpcore")
         self._clock = clock
         self._transport = transport
 

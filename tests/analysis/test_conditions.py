@@ -273,3 +273,8 @@ def test_any_text_is_a_verdict_or_a_condition_error_and_nothing_else(text, resul
     except ConditionError:
         return
     assert isinstance(verdict, bool)
+
+
+def test_matching_a_long_text_with_a_large_pattern_is_refused_before_it_takes_long():
+    with pytest.raises(ConditionError, match="needs more than 50000 steps"):
+        evaluate("result matches '([ab]*a){50}[ab]{100}'", "ab" * 2000, NOW)

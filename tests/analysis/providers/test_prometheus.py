@@ -189,7 +189,7 @@ async def test_aws_signatures_are_refused_by_name(server):
 
 
 async def test_a_secret_is_neither_in_the_measurement_nor_in_the_log(server, caplog):
-    caplog.set_level(logging.DEBUG, logger="analysis")
+    caplog.set_level(logging.DEBUG)
     server.code, server.body = 401, b"bad password hunter2 or token Bearer-hunter2"
     for more in ({}, {"address": server.address.replace("http://", "http://user:hunter2@")}):
         measurement = await measured(
@@ -203,7 +203,8 @@ async def test_a_secret_is_neither_in_the_measurement_nor_in_the_log(server, cap
     assert "hunter2" not in caplog.text
 
 
-async def test_the_query_is_kept_without_its_secrets(server):
+async def test_the_query_is_kept_without_its_secrets(server, caplog):
+    caplog.set_level(logging.DEBUG)
     server.answer("scalar", [0, "1"])
     args = [
         {"name": "job", "value": "web"},
@@ -220,3 +221,4 @@ async def test_the_query_is_kept_without_its_secrets(server):
     measurement = await PrometheusProvider(clock, {}).measure(run, resolved, None)
     assert measurement.metadata == {"ResolvedPrometheusQuery": "up{job='web',key='*****'}"}
     assert "hunter2" in server.requests[0][0]
+    assert "hunter2" not in caplog.text

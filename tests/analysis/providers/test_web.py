@@ -199,7 +199,7 @@ async def test_redirects_come_to_an_end():
 
 
 async def test_a_secret_is_neither_in_the_measurement_nor_in_the_log(caplog):
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.DEBUG)
 
     def handler(request):
         return httpx.Response(403, text=f"bad key {request.headers}")
