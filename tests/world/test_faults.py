@@ -66,6 +66,19 @@ def test_controllers_killed_at_any_write_lead_to_the_same_end(objects: list[Obje
         assert run(tell(crash_at))[0] == undisturbed, f"killed at write {crash_at} of {writes}"
 
 
+@pytest.mark.parametrize("every", [2, 3, 5])
+def test_writes_that_are_refused_and_answers_that_are_lost_change_nothing(every: int) -> None:
+    async def tell(every: int) -> tuple[object, ...]:
+        async with World() as world:
+            await deployed(world, *routed(*GATED))
+            world.disturb(every)
+            await world.set_image("shop", "shop=shop:v2")
+            await world.run(minutes=10)
+            return await settled(world)
+
+    assert run(tell(every)) == run(tell(0))
+
+
 @simulated
 async def test_a_settled_world_is_not_written_to(world: World) -> None:
     await deployed(world, *routed(*GATED))
