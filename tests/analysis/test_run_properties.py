@@ -37,7 +37,7 @@ _runs = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(run=_runs, passes=st.lists(st.tuples(st.integers(1, 12), _answers, _answers), max_size=10))
 def test_no_run_succeeds_on_metrics_that_were_never_good(run, passes):
     """A judged metric that says Successful was measured Successful at least once."""
@@ -52,7 +52,7 @@ def test_no_run_succeeds_on_metrics_that_were_never_good(run, passes):
             )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(run=_runs, passes=st.lists(st.tuples(st.integers(1, 12), _answers, _answers), max_size=10))
 def test_what_is_over_stays_over_and_counts_never_fall(run, passes):
     second, before = 0, run.status
@@ -73,7 +73,7 @@ def test_what_is_over_stays_over_and_counts_never_fall(run, passes):
         before = after
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     run=_runs,
     passes=st.lists(st.tuples(st.integers(1, 12), _answers, _answers), max_size=6),
@@ -87,7 +87,7 @@ def test_planning_twice_gives_the_same_plan(run, passes, later):
     assert plan(run, at(second + later)) == plan(run, at(second + later))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(run=_runs, passes=st.lists(st.tuples(st.integers(1, 12), _answers, _answers), max_size=10))
 def test_a_run_that_is_not_over_always_comes_back(run, passes):
     """No state waits for ever: there is a task, or a time to look again."""
