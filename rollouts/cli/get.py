@@ -15,6 +15,7 @@ from rollouts.cli.tree.icons import colour
 from rollouts.cli.tree.nodes import run_node
 from rollouts.client import Client
 
+_CLEAR = "\x1b[H\x1b[2J"
 _ROLLOUT, _RUN = ("rollout", "rollouts", "ro"), ("analysisrun", "analysisruns", "ar")
 
 
@@ -78,11 +79,9 @@ async def _redraw(cd: Client, name: str, paint: Callable[[str], str], *, in_plac
     last: tuple[Object, ...] = ()
     async with aclosing(cd.rollouts.watch_family(name)) as states:
         async for objects in states:
+            text = paint(tree(objects, cd.clock()))
             if in_place:
-                click.clear()
-            elif objects == last:
-                continue
-            elif last:
-                click.echo()
+                click.echo(f"{_CLEAR}{text}")  # in one write, so that it does not flicker
+            elif objects != last:
+                click.echo(f"\n{text}" if last else text)
             last = objects
-            click.echo(paint(tree(objects, cd.clock())))

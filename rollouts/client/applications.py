@@ -1,8 +1,8 @@
 """The verbs of an application."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from typing import Literal
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Literal
 
 from rollouts.api.application import Application
 from rollouts.api.meta import Object
@@ -10,12 +10,15 @@ from rollouts.api.validation import parse, validate_application
 from rollouts.client import application_intents as intents
 from rollouts.client.application_intents import NewApplication, SyncRequest
 from rollouts.client.application_view import ApplicationView
-from rollouts.client.difference import ObjectDifference, difference
-from rollouts.client.errors import OperationFailed, RevisionRejected
+from rollouts.client.errors import NotThere, OperationFailed, RevisionRejected
 from rollouts.client.follow import follow
 from rollouts.client.verbs import Duration, command, read, read_all, until
 from rollouts.kube.client import Client
+from rollouts.kube.errors import NotFound
 from rollouts.kube.resources import APPLICATIONS
+
+if TYPE_CHECKING:
+    from rollouts.client.difference import ObjectDifference
 
 OnChange = Callable[[ApplicationView], None]
 
@@ -65,13 +68,16 @@ class Applications:
 
     async def diff(
         self, name: str, *, revision: str = "", namespace: str = ""
-    ) -> tuple[ObjectDifference, ...]:
+    ) -> "tuple[ObjectDifference, ...]":
         """Compare the cluster with Git, in this process and with the user's own access to both.
 
         Raises:
             InvalidSpec: the source does not render.
             Unavailable: the repository does not answer.
         """
+        # Imported here: the reading of Git trees takes longer to load than most commands take to run.
+        from rollouts.client.difference import difference  # noqa: PLC0415
+
         return await difference(self._kube, await self.get(name, namespace=namespace), revision)
 
     async def refresh(
@@ -140,8 +146,21 @@ class Applications:
             return await self.get(name, namespace=where)
         return await self._operated(name, where, timeout, on_change)
 
-    async def delete(self, name: str, *, cascade: bool = True, namespace: str = "") -> None:
-        """Delete an application; with `cascade`, its resources too."""
+    async def delete(
+        self,
+        name: str,
+        *,
+        cascade: bool = True,
+        namespace: str = "",
+        wait: bool = True,
+        timeout: Duration = None,
+        on_change: OnChange | None = None,
+    ) -> None:
+        """Delete an application; with `cascade`, its resources too. Waits until it is gone.
+
+        Raises:
+            WaitTimeout: it is not gone in time; the deletion goes on.
+        """
         where = namespace or self._namespace
         await command(
             self._kube,
@@ -151,6 +170,16 @@ class Applications:
             lambda o: intents.before_delete(ApplicationView(o), cascade=cascade),
         )
         await self._kube.delete(APPLICATIONS, name, where)
+        if not wait:
+            return
+        with suppress(NotFound, NotThere):
+            await until(
+                self.watch(name, namespace=where),
+                lambda _: False,
+                waited_for="gone",
+                timeout=timeout,
+                on_change=on_change,
+            )
 
     async def wait(
         self,

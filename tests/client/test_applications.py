@@ -257,8 +257,30 @@ def test_delete_says_whether_the_resources_go_too(*, cascade: bool, expected: li
         held = application()
         held["metadata"]["finalizers"] = [] if cascade else [CASCADE]
         async with api(held) as cd:
-            await cd.applications.delete("shop", cascade=cascade)
+            await cd.applications.delete("shop", cascade=cascade, wait=not cascade)
             left = [a.raw["metadata"].get("finalizers") for a in await cd.applications.list()]
             assert left == ([expected] if cascade else [])
+
+    run(main())
+
+
+def test_delete_waits_until_the_resources_are_gone() -> None:
+    async def main() -> None:
+        async with api(application()) as cd:
+            deleting = asyncio.create_task(cd.applications.delete("shop"))
+            await asyncio.sleep(60)
+            assert not deleting.done()
+            await _patch(cd, {"metadata": {"finalizers": None}})
+            await deleting
+
+    run(main())
+
+
+def test_a_deletion_that_takes_too_long_goes_on() -> None:
+    async def main() -> None:
+        async with api(application()) as cd:
+            with pytest.raises(WaitTimeout, match="is not gone after 60 s"):
+                await cd.applications.delete("shop", timeout=60)
+            assert (await cd.applications.get("shop")).raw["metadata"]["deletionTimestamp"]
 
     run(main())

@@ -9,6 +9,7 @@ from rollouts.cli.app.text import result_table
 from rollouts.cli.options import duration, on_cluster, run
 from rollouts.cli.settings import Settings
 from rollouts.client import ApplicationView, NewApplication
+from rollouts.client.application_view import RUNNING
 
 
 @click.command(
@@ -162,14 +163,21 @@ def wait(
 @click.argument("name")
 @click.option("--cascade/--no-cascade", default=True, show_default=True, help="Delete its resources too.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask, which is only done on a terminal.")
+@click.option("--async", "leave", is_flag=True, help="Do not wait until it is gone.")
+@click.option("-t", "--timeout", type=duration, help="Stop waiting after this long, like 5m.")
 @on_cluster
-def delete(name: str, *, cascade: bool, yes: bool, settings: Settings) -> None:
+def delete(
+    name: str, *, cascade: bool, yes: bool, leave: bool, timeout: float | None, settings: Settings
+) -> None:
     """Delete an application, and with it what it deployed."""
     if not yes and sys.stdin.isatty():
         what = "and all its resources" if cascade else "and leave its resources"
         click.confirm(f"Delete application {name} {what}?", abort=True)
-    run(settings, lambda cd: cd.applications.delete(name, cascade=cascade))
-    click.echo(f"application {name} deleted")
+    run(
+        settings,
+        lambda cd: cd.applications.delete(name, cascade=cascade, wait=not leave, timeout=timeout),
+    )
+    click.echo(f"application {name} {'is being deleted' if leave else 'deleted'}")
 
 
 def _teller() -> Callable[[ApplicationView], None]:
@@ -178,7 +186,11 @@ def _teller() -> Callable[[ApplicationView], None]:
 
     def tell(seen: ApplicationView) -> None:
         last = seen.operation
-        doing = f"sync {last.phase}: {last.message}; " if seen.operating and last else ""
+        doing = ""
+        if last is not None and last.phase in RUNNING:
+            doing = f"sync {last.phase}: {last.message}; "
+        elif seen.operating:
+            doing = "sync asked for; "
         line = doing + seen.sentence
         if told[-1:] != [line]:
             told.append(line)

@@ -1,12 +1,15 @@
 """`rollouts app diff`."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from rollouts.cli.options import on_cluster, run, show, with_output
 from rollouts.cli.settings import Settings
-from rollouts.client.difference import ObjectDifference
+
+if TYPE_CHECKING:
+    from rollouts.client.difference import ObjectDifference
 
 
 @click.command(epilog="Example: rollouts app diff shop --revision my-branch")
@@ -32,7 +35,7 @@ def diff(name: str, *, revision: str, exit_code: bool, output: str, settings: Se
         click.echo(f"application {name}: the cluster is what Git says", err=True)
 
 
-def _as_text(each: ObjectDifference) -> str:
+def _as_text(each: "ObjectDifference") -> str:
     where = f"{each.namespace}/{each.name}" if each.namespace else each.name
     head = f"{each.kind} {where}"
     if each.missing == "Git":
@@ -42,7 +45,7 @@ def _as_text(each: ObjectDifference) -> str:
     return "\n".join([f"{head}:", *(f"  {field}" for field in each.fields)])
 
 
-def _as_json(each: ObjectDifference) -> dict[str, object]:
+def _as_json(each: "ObjectDifference") -> dict[str, object]:
     return {
         "group": each.group,
         "kind": each.kind,
