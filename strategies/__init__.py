@@ -16,8 +16,14 @@ STRATEGIES: Mapping[str, Callable[[Observed, datetime], Plan]] = {
 }
 
 
+STRATEGY_ANNOTATION = "rollouts.argoproj.io/strategy"
+"""Names a strategy that was added to the table, where the spec has no word for it."""
+
+
 def strategy_of(rollout: Rollout) -> str:
-    """The name of the strategy that the spec asks for; a canary without steps is a rolling update."""
+    """The name of the strategy that a rollout asks for; a canary without steps is a rolling update."""
+    if named := rollout.metadata.annotations.get(STRATEGY_ANNOTATION):
+        return named
     if rollout.spec.strategy.blue_green is not None:
         return "blueGreen"
     chosen = rollout.spec.strategy.canary
@@ -30,6 +36,9 @@ def plan(seen: Observed, now: datetime) -> Plan:
     Pure: called twice with equal arguments it returns equal plans, and carrying a plan out twice, or half of
     it, does no harm.
     """
+    name = strategy_of(seen.rollout)
+    if name not in STRATEGIES:
+        return _invalid(seen, (_unknown(name),), now)
     problems = (*seen.problems, *steps.unsupported(seen.rollout), *arguments.problems(seen))
     if problems:
         return _invalid(seen, problems, now)
@@ -37,15 +46,23 @@ def plan(seen: Observed, now: datetime) -> Plan:
     if revisions.collided(seen, sets.new):
         count = (seen.rollout.status.collision_count or 0) + 1
         return Plan(status=seen.rollout.status.model_copy(update={"collision_count": count}))
-    return _checked(seen, STRATEGIES[strategy_of(seen.rollout)](seen, now), now)
+    return _checked(seen, STRATEGIES[name](seen, now), now)
+
+
+def _unknown(name: str) -> str:
+    return (
+        f'.metadata.annotations["{STRATEGY_ANNOTATION}"]: there is no strategy "{name}"; '
+        f"use one of {', '.join(STRATEGIES)}, or install the one that is meant"
+    )
 
 
 def _invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
     """An invalid rollout stands still; an aborted one still retreats, for which nothing more is needed."""
     waiting = lifecycle.invalid(seen, problems, now)
-    if not seen.rollout.status.abort or lifecycle.changed(seen):
+    strategy = STRATEGIES.get(strategy_of(seen.rollout))
+    if strategy is None or not seen.rollout.status.abort or lifecycle.changed(seen):
         return waiting
-    retreat = _checked(seen, STRATEGIES[strategy_of(seen.rollout)](seen, now), now)
+    retreat = _checked(seen, strategy(seen, now), now)
     status = retreat.status.model_copy(
         update={
             "conditions": waiting.status.conditions,

@@ -138,9 +138,14 @@ def doubt(seen: Observed, status: RolloutStatus, now: datetime) -> RolloutStatus
 
 
 def halted(seen: Observed, status: RolloutStatus) -> bool:
-    """Whether nothing may grow, shrink or advance; an aborted rollout retreats all the same."""
-    doubtful = pauses.since(status, pauses.INCONCLUSIVE) is not None
-    return (seen.rollout.spec.paused or doubtful) and not status.abort
+    """Whether nothing may grow, shrink or advance; an aborted rollout retreats all the same.
+
+    A verdict that was seen just now counts before it is written: no step further with a version in doubt.
+    """
+    if status.abort:
+        return False
+    doubtful = pauses.since(status, pauses.INCONCLUSIVE) is not None or analyses.in_doubt(seen)
+    return seen.rollout.spec.paused or doubtful or bool(analyses.failure(seen))
 
 
 def finish(seen: Observed, roles: Roles, decision: Decision, acts: Acts, now: datetime) -> Plan:
