@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -70,7 +71,23 @@ class JobProvider:
             existing = await self._client.get(JOBS, name, self._namespace(run))
             if existing["metadata"].get("labels", {}).get(UID_LABEL) != run.metadata.uid:
                 return error(now, now, f'Job "{name}" exists and belongs to something else; delete it')
+        with suppress(RolloutsError):  # The next measurement tries again; this one has its Job.
+            await self._tidy(run, metric, name)
         return running(now, now + timedelta(seconds=1), {JOB_NAME: name})
+
+    async def _tidy(self, run: AnalysisRun, metric: Metric, newest: str) -> None:
+        """Delete the Jobs of measurements that the run has dropped."""
+        kept = {newest}
+        for result in run.status.metric_results:
+            kept |= {measurement.metadata.get(JOB_NAME, "") for measurement in result.measurements}
+        label = f"{UID_LABEL}={run.metadata.uid}"
+        found = await self._client.list(JOBS, self._namespace(run), label_selector=label)
+        for job in found.get("items") or ():
+            metadata = job["metadata"]
+            of_metric = (metadata.get("annotations") or {}).get(METRIC_ANNOTATION) == metric.name
+            if of_metric and metadata["name"] not in kept:
+                with suppress(NotFound):
+                    await self._client.delete(JOBS, metadata["name"], self._namespace(run))
 
     async def _follow(self, run: AnalysisRun, previous: Measurement, name: str) -> Measurement:
         try:

@@ -186,6 +186,24 @@ async def test_ending_a_measurement_deletes_its_job():
 
 
 @virtually
+async def test_jobs_of_measurements_that_were_dropped_are_deleted():
+    cluster = Cluster()
+    first = await cluster.begin()
+    for number in (2, 3):
+        kept = (
+            (first.model_copy(update={"metadata": {"job-name": f"{cluster.uid}.m.2"}}),)
+            if number == 3
+            else ()
+        )
+        result = MetricResult(name="m", count=number - 1, measurements=kept)
+        status = AnalysisRunStatus(metric_results=(result,))
+        cluster.run = cluster.run.model_copy(update={"status": status})
+        await cluster.measure(None)
+    left = [job["metadata"]["name"] for job in (await cluster.client.list(JOBS, "shop"))["items"]]
+    assert left == [f"{cluster.uid}.m.2", f"{cluster.uid}.m.3"]
+
+
+@virtually
 async def test_jobs_can_run_in_a_namespace_of_their_own():
     cluster = Cluster({"ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE": "jobs"})
     await cluster.client.create(NAMESPACES, {"metadata": {"name": "jobs"}})
