@@ -6,6 +6,7 @@ because importing it takes longer than a whole `rollouts --help`.
 
 import asyncio
 import importlib
+import logging
 import os
 import ssl
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,11 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 _REFRESH = 60.0
 """Seconds for which a credential is used before its source is asked again."""
+
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError)
+"""What the loaders raise besides their own exception, on files that are not as they should be."""
+
+_log = logging.getLogger(__name__)
 
 
 class ConfigError(RolloutsError):
@@ -66,7 +72,7 @@ async def _from_file(path: str, context: str | None) -> Endpoint:
         loader = await loaders.load_kube_config(
             config_file=path, context=context, client_configuration=configuration, persist_config=False
         )
-    except (loaders.ConfigException, OSError, ValueError, TypeError) as error:
+    except (loaders.ConfigException, *_UNREADABLE) as error:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
     due = asyncio.get_running_loop().time() + _REFRESH
 
@@ -75,7 +81,10 @@ async def _from_file(path: str, context: str | None) -> Endpoint:
         now = asyncio.get_running_loop().time()
         if now >= due:
             due = now + _REFRESH  # first, so that concurrent requests do not all run the plugin
-            await loader.load_and_set(configuration)
+            try:
+                await loader.load_and_set(configuration)
+            except (loaders.ConfigException, *_UNREADABLE) as error:
+                _log.warning("credentials not refreshed: %s", error, extra={"kubeconfig": path})
         return _authorization(configuration)
 
     return Endpoint(
@@ -97,7 +106,10 @@ def _from_pod() -> Endpoint:
         raise ConfigError(f"the pod's service account: {error}") from error
 
     async def credentials() -> str:
-        configuration.refresh_api_key_hook(configuration)  # reads the file again, once a minute
+        try:
+            configuration.refresh_api_key_hook(configuration)  # reads the file again, once a minute
+        except (loaders.ConfigException, *_UNREADABLE) as error:
+            _log.warning("the service account's token was not read again: %s", error)
         return _authorization(configuration)
 
     return Endpoint(

@@ -1,6 +1,7 @@
 """The client over real HTTP: what it sends, and what it makes of answers and of their absence."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -177,3 +178,36 @@ async def test_a_context_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = kubeconfig(tmp_path, "http://127.0.0.1:9", "t")
     with pytest.raises(ConfigError, match="elsewhere"):
         await connect(str(path), context="elsewhere")
+
+
+async def test_a_credential_plugin_is_asked_again_and_its_failure_is_survived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token of the plugin is used, renewed when it is due, and kept when the plugin fails."""
+    plugin, token = tmp_path / "plugin.py", tmp_path / "token"
+    plugin.write_text(
+        "import json, pathlib, sys\n"
+        "status = {'token': pathlib.Path(sys.argv[1]).read_text()}\n"
+        "kind = {'apiVersion': 'client.authentication.k8s.io/v1', 'kind': 'ExecCredential'}\n"
+        "print(json.dumps({**kind, 'status': status}))\n",
+        encoding="utf-8",
+    )
+    token.write_text("one", encoding="utf-8")
+    path = kubeconfig(tmp_path, "http://127.0.0.1:9", "unused")
+    body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    body["users"][0]["user"] = {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": sys.executable,
+            "args": [str(plugin), str(token)],
+            "interactiveMode": "Never",
+        }
+    }
+    path.write_text(yaml.safe_dump(body), encoding="utf-8")
+    monkeypatch.setattr(config, "_REFRESH", 0.0)
+    endpoint = await config.load(path)
+    assert await endpoint.credentials() == "Bearer one"
+    token.write_text("two", encoding="utf-8")
+    assert await endpoint.credentials() == "Bearer two"
+    token.unlink()
+    assert await endpoint.credentials() == "Bearer two"
