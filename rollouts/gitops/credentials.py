@@ -108,7 +108,10 @@ def environment(credentials: Credentials, url: str) -> dict[str, str]:
     unlike an argument it does not show in the process list, and unlike a URL not in an error message.
     Redirects are not followed, so that the header reaches nobody else.
     """
-    settings = {"http.followRedirects": "false"}
+    # A pack is kept as it came: unpacking a large file would compress it once more.
+    settings = {"http.followRedirects": "false", "fetch.unpackLimit": "1"}
+    if not url.startswith("https://"):
+        credentials = NONE
     if credentials.bearer_token:
         settings[f"http.{url}.extraHeader"] = f"Authorization: Bearer {credentials.bearer_token}"
     elif credentials.password:
@@ -116,8 +119,6 @@ def environment(credentials: Credentials, url: str) -> dict[str, str]:
         settings[f"http.{url}.extraHeader"] = (
             f"Authorization: Basic {base64.b64encode(pair.encode()).decode()}"
         )
-    if not url.startswith("https://"):
-        return {}
     env = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (name, value) in enumerate(settings.items()):
         env |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}

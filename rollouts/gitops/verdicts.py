@@ -130,7 +130,7 @@ def _rejected(rollout: Object, revision: str, now: datetime) -> RevisionVerdict:
 def _why(rollout: Object) -> str:
     status = rollout.get("status") or {}
     if status.get("message"):
-        return str(status["message"])
+        return str(status["message"]).removeprefix("RolloutAborted: ")
     for condition in status.get("conditions") or ():
         if condition.get("reason") == "RolloutAborted":
             return str(condition.get("message") or "")

@@ -88,7 +88,7 @@ class Bench:
         """Somebody edits an object."""
         obj = await self.client.get(resource, name, namespace)
         change(obj)
-        return await self.client.replace(resource, obj)
+        return await self.client.replace(resource, obj, namespace)
 
     async def patch_app(self, patch: Object, name: str = "shop") -> None:
         await self.client.patch(kinds.APPLICATIONS, name, patch, NAMESPACE)

@@ -23,6 +23,7 @@ class Repo:
         self.clone = folder / "clone"
         self.clone.mkdir(parents=True)
         git(folder, "init", "-q", "--bare", "-b", "main", str(self.bare))
+        git(self.bare, "config", "receive.unpackLimit", "1")
         git(self.clone, "init", "-q", "-b", "main")
         git(self.clone, "remote", "add", "origin", str(self.bare))
 
