@@ -125,4 +125,5 @@ def cli(ctx: click.Context, kubeconfig: Path | None, context_name: str | None, n
 
 def main() -> None:
     """Run the command line of this process."""
-    cli.main(prog_name=Path(sys.argv[0]).name if "kubectl" in sys.argv[0] else "rollouts")
+    called = Path(sys.argv[0]).name
+    cli.main(prog_name=called if called.startswith("kubectl-") else "rollouts")

@@ -31,13 +31,14 @@ def get(what: tuple[str, ...], *, watch: bool, no_color: bool, output: str, sett
     ⟳ rollout, # revision, ⧉ replica set, □ pod, α analysis run.
     """  # noqa: RUF002 (the sign is meant)
     kind, name = _parse(what)
+    if watch and (kind != "rollout" or output != "text"):
+        raise click.UsageError("--watch draws the tree of a rollout; it goes neither with runs nor --output")
     if output != "text":
         show(run(settings, lambda cd: _raw(cd, kind, name)), output)
         return
-    live = watch and kind == "rollout"
     plain = no_color or not sys.stdout.isatty()
     with suppress(KeyboardInterrupt):  # that is how a watch ends
-        run(settings, lambda cd: _draw(cd, kind, name, live=live, plain=plain))
+        run(settings, lambda cd: _draw(cd, kind, name, live=watch, plain=plain))
 
 
 def _parse(what: tuple[str, ...]) -> tuple[str, str]:

@@ -28,6 +28,8 @@ from tests.client.samples import rollout
         (["get", "rollout"], "name one rollout"),
         (["get", "experiment", "x"], "experiments are refused"),
         (["get", "pod", "x"], '"pod" is no kind to show; write: rollouts get rollout x'),
+        (["get", "shop", "--watch", "-o", "json"], "--watch draws the tree of a rollout"),
+        (["get", "analysisrun", "x", "--watch"], "--watch draws the tree of a rollout"),
         (["list", "experiments"], '"experiments" cannot be listed'),
         (["list", "-o", "xml"], "'xml' is not one of 'text', 'json', 'yaml'"),
         (["status", "shop", "--timeout", "soon"], '"soon" is not a duration; write it like 30s'),
@@ -137,3 +139,9 @@ def test_a_cluster_that_is_not_up_or_a_context_that_is_none(tmp_path: Path, cont
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
     assert (server if context == "there" else "nowhere") in done.stderr
     assert "secret-token" not in done.stderr
+
+
+def test_the_options_of_the_root_reach_commands_with_their_own(tmp_path: Path) -> None:
+    done = run(tmp_path, "--kubeconfig", "nowhere/config", "controller")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "nowhere/config" in done.stderr
