@@ -180,10 +180,10 @@ def _preview(seen: Observed, roles: Roles) -> tuple[SwitchService, ...]:
 def _target(seen: Observed, roles: Roles) -> ReplicaSet | None:
     """Which version all traffic should reach."""
     new, status = roles.new, seen.rollout.status
-    if new is None or roles.stable is None:
-        return new
     if status.abort:
         return roles.stable
+    if new is None or roles.stable is None:
+        return new
     may_go = status.promote_full or status.blue_green.scale_up_preview_check_point
     if active(seen, new) or (may_go and saturated(seen, new)):
         return new

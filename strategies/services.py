@@ -16,10 +16,10 @@ def _canary_target(seen: Observed, roles: Roles) -> ReplicaSet | None:
     carries = seen.weights is not None and seen.weights.canary > 0
     if roles.promoted and carries:
         return None  # on the way back to stable the superseded pods still carry a share
-    if roles.stable is None or roles.promoted:
-        return roles.new
     if seen.rollout.status.abort:
         return None if carries else roles.stable
+    if roles.stable is None or roles.promoted:
+        return roles.new
     if carries and (roles.new is None or not _selected(seen, roles.new)):
         return None  # a superseded version still carries traffic: the weight goes first
     serves = roles.new is not None and (roles.new.available > 0 or replicas.wanted(seen.rollout) == 0)

@@ -162,6 +162,15 @@ def test_an_abort_at_any_moment_keeps_or_restores_the_stable_version(seconds):
     assert world.selected("web-active") == "v2"
 
 
+def test_an_aborted_version_never_becomes_active_even_if_someone_deleted_the_stable_set():
+    world = deployed(blue_green(autoPromotionEnabled=False))
+    world.ship("v2").until(paused).patch(abort=True).run(2)
+    del world.sets[world.of("v1").name]
+    world.run(100)
+    assert world.selected("web-active") != "v2"
+    assert world.status.abort
+
+
 def test_an_abort_delay_of_zero_keeps_the_preview():
     world = deployed(blue_green(autoPromotionEnabled=False, abortScaleDownDelaySeconds=0))
     world.ship("v2").until(paused).patch(abort=True).run(600)

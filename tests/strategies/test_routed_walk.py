@@ -2,6 +2,7 @@
 
 import pytest
 
+from rollouts.api.weights import Weights
 from tests.strategies.test_canary_walk import GATE, STEPS, done
 from tests.strategies.world import World, deployed, routed, settled
 
@@ -47,6 +48,28 @@ def test_after_promotion_stable_takes_over_before_the_weight_falls_and_old_pods_
     assert world.size("v1") == 10
     world.run(20)
     assert world.size("v1") == 0
+
+
+def test_promotion_waits_until_the_whole_weight_was_seen():
+    world = deployed(routed({"setWeight": 50}))
+    world.ship("v2")
+    while world.status.stable_rs == world.hash_of("v1"):
+        seen = world.weight
+        world.reconcile()
+        world.pass_time()
+    assert seen == 100
+
+
+def test_a_weight_that_is_not_verified_holds_the_step_and_is_asked_for_again():
+    world = deployed(routed(*PLAIN))
+    world.ship("v2").until(lambda each: each.weight == 20)
+    world.weights = Weights(canary=20, verified=False)
+    world.reconcile()
+    assert world.step == 0
+    assert world.plan().requeue_after.total_seconds() == 10
+    world.weights = Weights(canary=20, verified=True)
+    world.reconcile()
+    assert world.step == 1
 
 
 def test_scale_down_delay_of_none_removes_the_old_pods_at_once():
