@@ -1,16 +1,22 @@
 """A real embedded cluster for tests: apply objects, wait for the world, send requests."""
 
 import asyncio
+import os
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from rollouts.api.meta import Object
 from rollouts.embedded.cluster import Cluster
 from rollouts.kube.resources import DEPLOYMENTS, HTTP_ROUTES, INGRESSES, PODS, SERVICES, Resource
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 _KINDS = {r.kind: r for r in (DEPLOYMENTS, HTTP_ROUTES, INGRESSES, PODS, SERVICES)}
 
@@ -95,3 +101,20 @@ class Visitor:
 
     async def _is(self, status: int, version: str, request: Mapping[str, Any]) -> bool:
         return await self.ask(**request) == (status, version)
+
+
+def stand_ins() -> list[int]:
+    """The stand-in web servers of this process's clusters: forks of a fork server that is our child."""
+    parents = {int(path.name): _parent(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
+    return [
+        pid
+        for pid, parent in parents.items()
+        if parents.get(parent) == os.getpid() and b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def _parent(path: Path) -> int:
+    try:
+        return int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0

@@ -19,11 +19,10 @@ from rollouts.embedded.pods.addresses import Addresses, has_many_addresses
 from rollouts.embedded.workloads.endpointslices import PORTS_ANNOTATION
 from rollouts.kube.errors import NotFound
 from rollouts.kube.resources import CONFIG_MAPS, PODS
-from tests.embedded.live import apply, is_ready, until
+from tests.embedded.live import apply, is_ready, on_linux, stand_ins, until
 from tests.embedded.manifests import pod
 
 pytestmark = pytest.mark.cluster
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
 @pytest.fixture
@@ -269,11 +268,7 @@ async def test_what_a_container_started_ends_with_it(cluster: Cluster) -> None:
 async def test_a_stand_in_that_is_killed_comes_back(cluster: Cluster) -> None:
     await apply(cluster, pod("p", image="x/app:1"))
     url = where(await ready(cluster))
-    server = next(
-        int(path.name)
-        for path in Path("/proc").iterdir()
-        if path.name.isdigit() and f"{os.getpid()}" == _grandparent(path)
-    )
+    (server,) = stand_ins()
     os.kill(server, signal.SIGKILL)
 
     async def restarted() -> bool:
@@ -282,17 +277,6 @@ async def test_a_stand_in_that_is_killed_comes_back(cluster: Cluster) -> None:
 
     await until(restarted)
     assert (await fetch(url))[0] == 200
-
-
-def _grandparent(path: Path) -> str:
-    try:
-        parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
-        name = (path / "cmdline").read_text()
-        return (
-            Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[1] if "zygote" in name else ""
-        )
-    except OSError:
-        return ""
 
 
 async def test_where_there_is_one_address_pods_differ_in_their_ports() -> None:

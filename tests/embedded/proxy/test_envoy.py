@@ -3,15 +3,36 @@
 import asyncio
 import json
 import math
+import os
+import signal
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import aiohttp
 import pytest
 
 from rollouts.api.meta import Object
 from rollouts.embedded.cluster import Cluster
+from rollouts.embedded.pods.spawner import Spawner
+from rollouts.embedded.proxy.ads import AdsServer, Rejected
+from rollouts.embedded.proxy.envoy import Envoy
+from rollouts.embedded.proxy.model import Match, Route, VirtualHost
+from rollouts.embedded.proxy.model import Path as Path_
 from rollouts.kube.resources import DEPLOYMENTS, EVENTS, HTTP_ROUTES, INGRESSES, PODS
-from tests.embedded.live import Visitor, all_ready, apply, get, is_ready, pods, until, visitor
+from tests.embedded.live import (
+    Visitor,
+    all_ready,
+    apply,
+    get,
+    is_ready,
+    on_linux,
+    pods,
+    stand_ins,
+    until,
+    visitor,
+)
 from tests.embedded.manifests import NGINX, deployment, http_route, ingress, service, to
 
 pytestmark = pytest.mark.cluster
@@ -100,6 +121,79 @@ async def test_a_canary_that_loses_its_pods_gets_no_requests_and_none_fails(
         seen += await client.count(160)
     assert {status for status, _ in seen} == {200}, seen
     assert set(await client.count(320)) == {(200, "1")}
+
+
+async def test_no_request_fails_while_services_and_canaries_appear_and_disappear(
+    cluster: Cluster, client: Visitor
+) -> None:
+    await two_versions(cluster)
+    await apply(cluster, ingress("main", "v1"))
+    await client.reaches(200, "1")
+
+    async def churn() -> None:
+        for _ in range(8):
+            await apply(cluster, ingress("canary", "v2", canary="true", canary_weight="50"))
+            await asyncio.sleep(0.1)
+            await cluster.client.delete(INGRESSES, "canary", "default")
+            await asyncio.sleep(0.1)
+
+    churning = asyncio.create_task(churn())
+    seen: Counter[tuple[int, str]] = Counter()
+    while not churning.done():
+        seen += await client.count(160)
+    await churning
+    assert set(seen) == {(200, "1"), (200, "2")}, seen
+
+
+@on_linux
+async def test_no_request_fails_while_pods_are_killed(cluster: Cluster, client: Visitor) -> None:
+    """What may be sent twice is: the next pod answers."""
+    await two_versions(cluster, replicas=3)
+    await apply(cluster, ingress("main", "v1"))
+    await client.reaches(200, "1")
+
+    async def churn() -> None:
+        for _ in range(4):
+            os.kill(stand_ins()[0], signal.SIGKILL)
+            await asyncio.sleep(0.3)
+
+    churning = asyncio.create_task(churn())
+    seen: Counter[tuple[int, str]] = Counter()
+    while not churning.done():
+        seen += await client.count(160)
+    await churning
+    assert set(seen) == {(200, "1")}, seen
+
+
+async def test_a_configuration_that_envoy_refuses_leaves_the_last_one_in_force() -> None:
+    spawner, ads, envoy = Spawner(), AdsServer(), None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            envoy = Envoy(spawner, Path(folder))
+            await asyncio.gather(spawner.start(), ads.start(envoy.ads_path))
+            await asyncio.gather(ads.apply((answering(418),), ()), envoy.start())
+            bad = VirtualHost(
+                domain="*", routes=(Route(match=Match(path=Path_("regex", "(?=x)")), failure=200),)
+            )
+            with pytest.raises(Rejected, match="invalid perl operator"):
+                await ads.apply((bad,), ())
+            assert await status_of(envoy) == 418
+            await ads.apply((answering(404),), ())
+            assert await status_of(envoy) == 404
+        finally:
+            if envoy is not None:
+                await envoy.stop()
+            await ads.stop()
+            await spawner.close()
+
+
+def answering(status: int) -> VirtualHost:
+    return VirtualHost(domain="*", routes=(Route(match=Match(path=Path_("prefix", "/")), failure=status),))
+
+
+async def status_of(envoy: Envoy) -> int:
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{envoy.port}/") as answer:
+        return answer.status
 
 
 async def test_a_header_and_a_cookie_override_the_weight(cluster: Cluster, client: Visitor) -> None:
