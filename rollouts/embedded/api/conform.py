@@ -22,13 +22,9 @@ def conform(kind: Kind, obj: Object, old: Object | None, options: "Options") -> 
     walk = Walk(drop_nulls=not kind.custom)
     obj = walk.object(kind.schema or {"x-kubernetes-preserve-unknown-fields": True}, obj)
     _unknown(walk, options)
+    _mistyped(kind, obj, walk)
     name = str(obj["metadata"].get("name", ""))
-    if walk.mistyped and not kind.custom:
-        told = "; ".join(f"{cause.field}: {cause.message}" for cause in walk.mistyped)
-        raise bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {told}'
-        )
-    causes = [*metadata_errors(kind, obj["metadata"]), *walk.mistyped, *walk.causes]
+    causes = [*metadata_errors(kind, obj["metadata"]), *walk.causes]
     if causes:
         raise invalid(kind.kind, kind.group, name, causes)
     apply_defaults(kind.key, obj)
@@ -36,6 +32,28 @@ def conform(kind: Kind, obj: Object, old: Object | None, options: "Options") -> 
     if causes:
         raise invalid(kind.kind, kind.group, name, causes)
     return obj
+
+
+def check_types(kind: Kind, obj: Object) -> None:
+    """Check that a part of an object could be read as this kind; all else is left to `conform`.
+
+    Raises:
+        Refusal: 400 or 422 for a value of the wrong type.
+    """
+    walk = Walk(drop_nulls=not kind.custom)
+    walk.object(kind.schema or {"x-kubernetes-preserve-unknown-fields": True}, obj)
+    _mistyped(kind, obj, walk)
+
+
+def _mistyped(kind: Kind, obj: Object, walk: Walk) -> None:
+    if not walk.mistyped:
+        return
+    if kind.custom:
+        meta = obj["metadata"]
+        name = str(meta.get("name", "")) if isinstance(meta, dict) else ""
+        raise invalid(kind.kind, kind.group, name, [*walk.mistyped, *walk.causes])
+    told = "; ".join(f"{cause.field}: {cause.message}" for cause in walk.mistyped)
+    raise bad_request(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {told}')
 
 
 def _unknown(walk: Walk, options: "Options") -> None:

@@ -1,16 +1,14 @@
 """Custom kinds: from a CustomResourceDefinition to a kind that is served."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rollouts.api.meta import Object
-from rollouts.embedded.api import jsonpath
-from rollouts.embedded.api.definitions import Schema
+from rollouts.embedded.api.definition_checks import definition_errors
 from rollouts.embedded.api.kinds import Column, Kind, Scale
 from rollouts.embedded.api.objects import Objects
-from rollouts.embedded.api.rules import has_rules, unsupported_rules
-from rollouts.embedded.api.status import Cause, invalid, required, unsupported, wrong
+from rollouts.embedded.api.rules import has_rules
+from rollouts.embedded.api.status import invalid, wrong
 from rollouts.embedded.api.storage import Change, Key
 
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
@@ -29,7 +27,7 @@ class Definitions:
         """Refuse a definition that cannot be served; an accepted one is established at once."""
         if kind.key != DEFINITIONS:
             return
-        causes = list(_errors(crd))
+        causes = list(definition_errors(crd))
         spec = crd["spec"]
         taken = self._objects.registry.stored(
             (spec.get("group", ""), (spec.get("names") or {}).get("plural", ""))
@@ -78,76 +76,6 @@ def _status(crd: Object, now: str) -> Object:
         "acceptedNames": crd["spec"]["names"],
         "storedVersions": [each["name"] for each in crd["spec"]["versions"] if each.get("storage")],
     }
-
-
-def _errors(crd: Object) -> Iterator[Cause]:
-    spec = crd.get("spec") or {}
-    names, versions = spec.get("names") or {}, spec.get("versions") or []
-    for field in ("plural", "kind"):
-        if not names.get(field):
-            yield required(f"spec.names.{field}")
-    if spec.get("scope") not in {"Cluster", "Namespaced"}:
-        yield unsupported("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
-    wanted = f"{names.get('plural')}.{spec.get('group')}"
-    if crd["metadata"].get("name") != wanted:
-        yield wrong("metadata.name", crd["metadata"].get("name"), 'must be spec.names.plural+"."+spec.group')
-    if sum(bool(each.get("storage")) for each in versions) != 1:
-        yield wrong("spec.versions", len(versions), "must have exactly one version marked as storage version")
-    if (spec.get("conversion") or {}).get("strategy", "None") != "None":
-        yield unsupported("spec.conversion.strategy", spec["conversion"]["strategy"], ("None",))
-    yield from _version_errors(versions)
-
-
-def _version_errors(versions: list[Object]) -> Iterator[Cause]:
-    for index, version in enumerate(versions):
-        here = f"spec.versions[{index}]"
-        yield from _column_errors(version, here)
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
-        if schema is None:
-            yield required(f"{here}.schema.openAPIV3Schema", "schemas are required")
-            continue
-        at = f"{here}.schema.openAPIV3Schema"
-        if schema.get("type") != "object":
-            yield wrong(f"{at}.type", schema.get("type"), "must be object at the root")
-        yield from _schema_errors(schema, at)
-        for path, rule in unsupported_rules(schema, at):
-            yield wrong(
-                path, rule, "the embedded server keeps no CEL rule but `self == oldSelf`; remove the rule"
-            )
-
-
-def _column_errors(version: Object, path: str) -> Iterator[Cause]:
-    for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
-        try:
-            jsonpath.parse(column["jsonPath"])
-        except jsonpath.BadPath as error:
-            here = f"{path}.additionalPrinterColumns[{index}].jsonPath"
-            yield wrong(here, column["jsonPath"], str(error))
-
-
-def _schema_errors(schema: Schema, path: str) -> Iterator[Cause]:
-    """What would make a schema unusable: no type, an unknown one, a pattern that does not compile."""
-    free = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
-    if "type" not in schema and not free:
-        yield required(f"{path}.type", "must not be empty for specified object fields")
-    elif schema.get("type") not in {None, "string", "integer", "number", "boolean", "array", "object"}:
-        yield wrong(f"{path}.type", schema["type"], "is no JSON type")
-    if "pattern" in schema:
-        try:
-            re.compile(schema["pattern"])
-        except re.error as error:
-            yield wrong(f"{path}.pattern", schema["pattern"], f"must be a valid regular expression: {error}")
-    if schema.get("type") == "array" and not isinstance(schema.get("items"), dict):
-        yield required(f"{path}.items", "must be specified")
-    if schema.get("x-kubernetes-list-type") == "map" and not schema.get("x-kubernetes-list-map-keys"):
-        yield required(
-            f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map"
-        )
-    for name, child in (schema.get("properties") or {}).items():
-        yield from _schema_errors(child, f"{path}.properties[{name}]")
-    for word in ("items", "additionalProperties"):
-        if isinstance(child := schema.get(word), dict):
-            yield from _schema_errors(child, f"{path}.{word}")
 
 
 def kinds_of(crd: Object) -> Iterator[Kind]:

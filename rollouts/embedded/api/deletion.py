@@ -37,11 +37,13 @@ class DeleteOptions:
         body = body or {}
         if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
             raise bad_request("the body of a DELETE must be a DeleteOptions object")
+        if not isinstance(body.get("preconditions") or {}, dict):
+            raise bad_request("preconditions must be a map with uid and resourceVersion")
         grace = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
         if grace is not None:
             try:
                 grace = int(grace)
-            except ValueError:
+            except (TypeError, ValueError):
                 raise bad_request(f'gracePeriodSeconds: "{grace}" is no number of seconds') from None
             if grace < 0:
                 grace = 1

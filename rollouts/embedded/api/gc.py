@@ -146,8 +146,9 @@ class GarbageCollector:
         if not left:
             del meta["finalizers"]
         obj = {**obj, "metadata": meta}
-        self._objects.storage.put(kind.key, obj)
-        if not left and not meta.get("deletionGracePeriodSeconds"):
+        if left or meta.get("deletionGracePeriodSeconds"):
+            self._objects.storage.put(kind.key, obj)
+        else:
             self._objects.storage.remove(kind.key, obj)
 
     def _release_at(self, identity: Identity, uid: str) -> None:

@@ -42,7 +42,7 @@ def identify(kind: Kind, namespace: str, body: Object) -> Object:
             f" ({kind.api_version}, kind {kind.kind})"
         )
     meta: Object = body.setdefault("metadata", {})
-    if meta.get("namespace", namespace) not in {"", namespace}:
+    if (meta.get("namespace") or namespace) != namespace:
         raise bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
             f" ({meta['namespace']} and {namespace or 'none'})"
@@ -60,10 +60,10 @@ def is_for(kind: Kind, meta: Object, before: Object) -> None:
     Raises:
         Refusal: another incarnation or another version of it (409).
     """
-    if meta.get("uid") not in {None, "", before["uid"]}:
+    if meta.get("uid") not in (None, "", before["uid"]):
         why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {before['uid']}"
         raise conflict(kind.plural, kind.group, before["name"], why)
-    if meta.get("resourceVersion") not in {None, "", "0", before["resourceVersion"]}:
+    if meta.get("resourceVersion") not in (None, "", "0", before["resourceVersion"]):
         raise conflict(kind.plural, kind.group, before["name"], STALE)
 
 
@@ -78,7 +78,7 @@ def isolate(kind: Kind, old: Object, new: Object, part: Part, *, owners_too: boo
         owners_too: the write sets metadata.managedFields.
 
     Raises:
-        Refusal: the name changes, or a finalizer comes to an object that is being deleted (422).
+        Refusal: the name changes (422).
     """
     before = old["metadata"]
     if not owners_too and "managedFields" not in new["metadata"] and "managedFields" in before:
@@ -102,7 +102,6 @@ def isolate(kind: Kind, old: Object, new: Object, part: Part, *, owners_too: boo
         if "status" in old:
             new["status"] = old["status"]
     _keep_addresses(kind, old, new)
-    _finalizers_only_leave(kind, new, old)
     return new
 
 
@@ -125,7 +124,12 @@ def _keep_addresses(kind: Kind, old: Object, new: Object) -> None:
             spec[own] = old["spec"][own]
 
 
-def _finalizers_only_leave(kind: Kind, new: Object, old: Object) -> None:
+def finalizers_only_leave(kind: Kind, new: Object, old: Object) -> None:
+    """An object that is being deleted gains no finalizer.
+
+    Raises:
+        Refusal: it does (422).
+    """
     if not old["metadata"].get("deletionTimestamp"):
         return
     added = set(new["metadata"].get("finalizers") or ()) - set(old["metadata"].get("finalizers") or ())

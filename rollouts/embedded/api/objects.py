@@ -16,7 +16,7 @@ from rollouts.api.meta import Object, format_time
 from rollouts.embedded.api import managers
 from rollouts.embedded.api.allocation import Addresses
 from rollouts.embedded.api.conform import conform
-from rollouts.embedded.api.isolation import Part, identify, is_for, isolate
+from rollouts.embedded.api.isolation import Part, finalizers_only_leave, identify, is_for, isolate
 from rollouts.embedded.api.kinds import Kind, Registry
 from rollouts.embedded.api.rules import transition_errors
 from rollouts.embedded.api.status import Cause, Refusal, already_exists, bad_request, invalid, not_found
@@ -129,6 +129,7 @@ class Objects:
         old = view(kind, old)
         new = isolate(kind, old, new, part, owners_too=options.applied)
         new = conform(kind, new, old, options)
+        finalizers_only_leave(kind, new, old)
         causes = list(transition_errors(kind, new, old))
         if causes:
             raise invalid(kind.kind, kind.group, before["name"], causes)
@@ -140,11 +141,14 @@ class Objects:
             managers.updated(kind, old, new, me)
         if new == old:
             return old
-        if not options.dry_run:
+        if options.dry_run:
+            return new
+        if _is_released(new):
+            # Nobody sees the last write: what is told is that the object went.
+            new = self.storage.remove(kind.key, new)
+        else:
             self.storage.put(kind.key, new)
-            if _is_released(new):
-                self.storage.remove(kind.key, new)
-            self.settle()
+        self.settle()
         return new
 
     def _last_look(self, kind: Kind, obj: Object, options: Options) -> None:

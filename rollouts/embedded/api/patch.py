@@ -82,10 +82,11 @@ def strategic(schema: Schema, target: Any, patch: Any) -> Any:
         return patch
     if directive == "delete":
         return {}
-    if directive not in {None, "merge"}:
+    if directive not in (None, "merge"):
         raise bad_request(f'Unknown patch type found: "{directive}" in $patch; use merge, replace or delete')
     result = dict(target) if isinstance(target, dict) else {}
     if (retained := patch.pop("$retainKeys", None)) is not None:
+        _is_list(retained, "$retainKeys")
         result = {key: value for key, value in result.items() if key in retained}
     orders, removals = _lists(patch, "$setElementOrder/"), _lists(patch, "$deleteFromPrimitiveList/")
     for name, removed in removals.items():
@@ -103,7 +104,15 @@ def strategic(schema: Schema, target: Any, patch: Any) -> Any:
 
 def _lists(patch: dict[str, Any], prefix: str) -> dict[str, list[Any]]:
     """Take the directives about lists out of a patch, by the field they are about."""
-    return {key.removeprefix(prefix): patch.pop(key) for key in list(patch) if key.startswith(prefix)}
+    found = {key.removeprefix(prefix): patch.pop(key) for key in list(patch) if key.startswith(prefix)}
+    for name, items in found.items():
+        _is_list(items, prefix + name)
+    return found
+
+
+def _is_list(value: Any, name: str) -> None:
+    if not isinstance(value, list):
+        raise bad_request(f"{name} must be a list")
 
 
 def _merged_field(schema: Schema, target: Any, value: Any, name: str) -> Any:
@@ -146,11 +155,12 @@ def _ordered(key: str, items: list[Any], order: list[Any]) -> list[Any]:
     def mark(item: Any) -> Any:
         return item.get(key) if isinstance(item, dict) else item
 
-    places = {value: index for index, value in enumerate(wanted)}
-    named = sorted((item for item in items if mark(item) in places), key=lambda item: places[mark(item)])
+    named = sorted(
+        (item for item in items if mark(item) in wanted), key=lambda item: wanted.index(mark(item))
+    )
     result = list(named)
     for index, item in enumerate(items):
-        if mark(item) not in places:
+        if mark(item) not in wanted:
             before = items[index - 1] if index else None
             at = result.index(before) + 1 if before in result else 0
             result.insert(at, item)

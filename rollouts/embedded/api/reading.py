@@ -10,7 +10,7 @@ from rollouts.api.meta import Object
 from rollouts.embedded.api.objects import Objects, view
 from rollouts.embedded.api.routes import Route
 from rollouts.embedded.api.selectors import selector
-from rollouts.embedded.api.status import bad_request
+from rollouts.embedded.api.status import Refusal, bad_request, gone
 
 
 def list_objects(objects: Objects, route: Route, query: Mapping[str, str]) -> Object:
@@ -20,13 +20,15 @@ def list_objects(objects: Objects, route: Route, query: Mapping[str, str]) -> Ob
     version tells what happened in between.
 
     Raises:
-        Refusal: 400 for a selector, a limit or a token that cannot be read; 410 for a token that is too old.
+        Refusal: 400 for a selector, a limit or a token that cannot be read; 410 for a token or an exact
+            version that is too old, 504 for a version of the future.
     """
     kind, storage = route.kind, objects.storage
     predicate = selector(query.get("labelSelector", ""), query.get("fieldSelector", ""), kind)
     found = [obj for obj in storage.list(kind.key, route.namespace) if predicate is None or predicate(obj)]
     found.sort(key=_place)
     version = storage.version
+    _is_fresh(version, query)
     if token := query.get("continue"):
         version, after = _read_token(token)
         storage.since(kind.key, "", version)
@@ -40,6 +42,20 @@ def list_objects(objects: Objects, route: Route, query: Mapping[str, str]) -> Ob
         found = found[:limit]
     items = [view(kind, obj) for obj in found]
     return {"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": meta, "items": items}
+
+
+def _is_fresh(version: int, query: Mapping[str, str]) -> None:
+    """A list shows the present: the past is not kept, and the future is not there yet."""
+    wanted = query.get("resourceVersion", "")
+    if not wanted or query.get("continue"):
+        return
+    if not wanted.isdigit():
+        raise bad_request(f'resourceVersion: Invalid value: "{wanted}": must be a whole number')
+    if int(wanted) > version:
+        message = f"Too large resource version: {wanted}, current: {version}"
+        raise Refusal(504, "Timeout", message, retry_after=1)
+    if query.get("resourceVersionMatch") == "Exact" and int(wanted) != version:
+        raise gone(f"The provided resource version is not kept: {wanted}; the current one is {version}")
 
 
 def _place(obj: Object) -> tuple[str, str]:

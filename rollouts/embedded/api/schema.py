@@ -109,7 +109,10 @@ class Walk:
         for name, item in value.items():
             known = properties.get(name)
             if embedded and name in _ALWAYS:
-                known = {"$ref": "V1ObjectMeta"} if name == "metadata" else {"type": "string"}
+                if name == "metadata":
+                    result[name] = self._metadata(item, (name, path))
+                    continue
+                known = {"type": "string"}
             if known is None and isinstance(extra, dict):
                 known = extra
             if known is not None:
@@ -125,6 +128,15 @@ class Walk:
                 self.unknown.append(render((name, path)))
         self._complete(schema, result, path, embedded)
         return result
+
+    def _metadata(self, value: Any, path: Path) -> Any:
+        """In metadata a null is as good as absent for every kind: it is always read as a built-in type."""
+        inner = Walk(drop_nulls=True)
+        value = inner.value({"$ref": "V1ObjectMeta"}, value, path)
+        self.unknown += inner.unknown
+        self.mistyped += inner.mistyped
+        self.causes += inner.causes
+        return value
 
     def _complete(self, schema: Schema, result: dict[str, Any], path: Path, embedded: bool) -> None:
         """Fill in defaults, and miss what is required."""

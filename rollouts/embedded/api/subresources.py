@@ -66,11 +66,14 @@ def scaled(kind: Kind, scale: Scale, obj: Object, wanted: Object) -> Object:
     """
     if wanted.get("kind", "Scale") != "Scale":
         raise bad_request(f"the scale subresource takes a Scale, not {wanted['kind']}")
-    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    spec, meta = wanted.get("spec") or {}, wanted.get("metadata") or {}
+    if not isinstance(spec, dict) or not isinstance(meta, dict):
+        raise bad_request("a Scale needs a map spec with replicas, and a map metadata")
+    replicas = spec.get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
         cause = wrong("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid("Scale", "autoscaling", obj["metadata"]["name"], [cause])
-    version = (wanted.get("metadata") or {}).get("resourceVersion")
+    version = meta.get("resourceVersion")
     result = {**obj, "metadata": {**obj["metadata"]}}
     if version:
         result["metadata"]["resourceVersion"] = version

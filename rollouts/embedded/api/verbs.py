@@ -5,15 +5,15 @@ from typing import Any
 from rollouts.api.meta import Object
 from rollouts.embedded.api import apply as server_side_apply
 from rollouts.embedded.api import patch
+from rollouts.embedded.api.conform import check_types
 from rollouts.embedded.api.deletion import DeleteOptions, delete
-from rollouts.embedded.api.isolation import Part, require_version
+from rollouts.embedded.api.isolation import Part, is_for, require_version
 from rollouts.embedded.api.managers import Manager
 from rollouts.embedded.api.objects import Objects, Options, copy
 from rollouts.embedded.api.query import field_manager, flag, write_options
 from rollouts.embedded.api.reading import list_objects
 from rollouts.embedded.api.routes import Route
 from rollouts.embedded.api.status import (
-    STALE,
     Refusal,
     bad_request,
     conflict,
@@ -110,40 +110,43 @@ def _apply(objects: Objects, route: Route, request: Request, options: Options) -
         raise Refusal(
             501, "NotImplemented", "server-side apply of a Scale is not supported; use a merge patch"
         )
-    name = field_manager(request, required=True)
-    for key, value in (("name", route.name), ("namespace", route.namespace)):
-        if value and config.setdefault("metadata", {}).setdefault(key, value) != value:
-            raise bad_request(f"metadata.{key} ({config['metadata'][key]}) does not match the URL ({value})")
-    if "managedFields" in config["metadata"]:
-        raise bad_request("metadata.managedFields must be nil")
-    if config.get("apiVersion") != kind.api_version or config.get("kind") != kind.kind:
-        raise bad_request(f"an applied object must say apiVersion {kind.api_version} and kind {kind.kind}")
-    part = _part(route)
     me = Manager(
-        name=name,
+        name=field_manager(request, required=True),
         operation="Apply",
         api_version=kind.api_version,
-        subresource=part,
+        subresource=_part(route),
         time=objects.now(),
     )
     live = objects.storage.get(kind.key, route.namespace, route.name)
-    if live is None and (config["metadata"].get("uid") or part):
-        uid = config["metadata"].get("uid")
-        if part:
-            raise not_found(kind.plural, kind.group, route.name)
-        raise conflict(
-            kind.plural, kind.group, route.name, f"uid mismatch: the object with {uid} is not there"
-        )
-    if live is not None and config["metadata"].get("resourceVersion") not in {
-        None, "", live["metadata"]["resourceVersion"],
-    }:  # fmt: skip
-        raise conflict(kind.plural, kind.group, route.name, STALE)
+    _check_applied(route, config, live)
+    check_types(kind, config)
     options.applied = True
     force = flag(request.query, "force")
     merged = copy(server_side_apply.apply(kind, live, config, me, force=force))
     if live is None:
         return 201, objects.create(kind, route.namespace, merged, options)
-    return 200, objects.replace(kind, live, merged, options, part)
+    return 200, objects.replace(kind, live, merged, options, _part(route))
+
+
+def _check_applied(route: Route, config: Object, live: Object | None) -> None:
+    """An applied object says what it is, and is meant for the place it is sent to."""
+    kind, meta = route.kind, config.setdefault("metadata", {})
+    if not isinstance(meta, dict):
+        raise bad_request("metadata must be a map")
+    for key, value in (("name", route.name), ("namespace", route.namespace)):
+        if value and meta.setdefault(key, value) != value:
+            raise bad_request(f"metadata.{key} ({meta[key]}) does not match the URL ({value})")
+    if "managedFields" in meta:
+        raise bad_request("metadata.managedFields must be nil")
+    if config.get("apiVersion") != kind.api_version or config.get("kind") != kind.kind:
+        raise bad_request(f"an applied object must say apiVersion {kind.api_version} and kind {kind.kind}")
+    if live is None and _part(route):
+        raise not_found(kind.plural, kind.group, route.name)
+    if live is None and meta.get("uid"):
+        why = f"uid mismatch: the object with uid {meta['uid']} is not there"
+        raise conflict(kind.plural, kind.group, route.name, why)
+    if live is not None:
+        is_for(kind, meta, live["metadata"])
 
 
 def _delete_collection(objects: Objects, route: Route, request: Request) -> Object:

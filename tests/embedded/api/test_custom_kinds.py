@@ -149,6 +149,44 @@ async def test_a_rule_that_would_not_be_kept_is_refused_by_name(client):
 
 
 @pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        ({"type": []}, "type"),
+        ({"type": "text"}, "type"),
+        ({}, "type"),
+        ({"type": "string", "pattern": "("}, "pattern"),
+        ({"type": "array"}, "items"),
+        ({"type": "object", "properties": []}, "properties"),
+        ({"type": "object", "properties": {"b": 1}}, "properties[b]"),
+        (
+            {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "bag"},
+            "x-kubernetes-list-type",
+        ),
+    ],
+)
+async def test_a_schema_that_cannot_be_kept_is_refused(client, bad, field):
+    with pytest.raises(Invalid) as error:
+        await client.create(CRDS, widget_crd(schema(a=bad)))
+    at = "spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[a]"
+    assert f"{at}.{field}" in {cause["field"] for cause in error.value.status["details"]["causes"]}
+
+
+async def test_installing_twice_changes_nothing(client, server):
+    server.install_crds([widget_crd()])
+    first = await client.get(CRDS, "widgets.example.com")
+    server.install_crds([widget_crd()])
+    assert await client.get(CRDS, "widgets.example.com") == first
+
+
+async def test_nulls_in_metadata_are_as_good_as_absent(client, server):
+    server.install_crds([widget_crd()])
+    body = widget(a=1)
+    body["metadata"] |= {"creationTimestamp": None, "labels": None, "namespace": None}
+    made = await client.create(WIDGETS, body, "default")
+    assert "labels" not in made["metadata"]
+
+
+@pytest.mark.parametrize(
     ("change", "field"),
     [
         (lambda crd: crd["metadata"].update(name="wrong"), "metadata.name"),

@@ -3,7 +3,7 @@
 import pytest
 
 from rollouts.embedded.api.selectors import label_selector
-from rollouts.kube.errors import Gone, Invalid, NotFound
+from rollouts.kube.errors import Gone, Invalid, NotFound, ServerError
 from rollouts.kube.resources import CONFIG_MAPS, EVENTS, PODS, Resource
 from rollouts.kube.transport import Request
 from tests.embedded.api.objects import config_map, pod
@@ -97,3 +97,15 @@ async def test_what_is_not_served_is_said_clearly(client):
         assert (answer.code, answer.body["kind"]) == (code, "Status"), path
     with pytest.raises(NotFound):
         await anext(client.watch(Resource("x", "v1", "X", "xs")))
+
+
+async def test_a_list_shows_the_present_alone(client):
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+    old = (await client.list(CONFIG_MAPS))["metadata"]["resourceVersion"]
+    await client.create(CONFIG_MAPS, config_map("b"), "default")
+    assert len((await client.list(CONFIG_MAPS, resource_version=old))["items"]) == 2
+    query = {"resourceVersion": old, "resourceVersionMatch": "Exact"}
+    answer = await client.transport.request(Request(method="GET", path=CONFIG_MAPS.path(), query=query))
+    assert answer.code == 410
+    with pytest.raises(ServerError, match="Too large resource version"):
+        await client.list(CONFIG_MAPS, resource_version="999999")
