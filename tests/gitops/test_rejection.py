@@ -144,7 +144,7 @@ async def test_a_first_deployment_has_nothing_to_go_back_to(tmp_path: Path, repo
 
 async def test_a_rollback_holds_until_the_next_commit(bench: Bench, repo: Repo) -> None:
     good = repo.head()
-    bad, app = await reject(bench, repo)
+    _, app = await reject(bench, repo)
     source = app["status"]["history"][0]["source"]
     await bench.patch_app({"operation": {"sync": {"revision": good, "source": source}}})
     app = await bench.settle()
