@@ -15,6 +15,7 @@ from rollouts.controller.rollout import RolloutReconciler
 from rollouts.controller.services import ServiceReconciler
 from rollouts.kube.client import Client
 from rollouts.kube.events import Recorder
+from rollouts.kube.resources import Resource
 from rollouts.kube.store import Store, Writer
 
 Extra = Callable[[Client, Store, Recorder, Clock], Sequence[Reconciler]]
@@ -57,11 +58,24 @@ def compose(
     recorder = Recorder(client, clock, on_record=on_event)
     installed = plugins.install()
     providers = registry(tracked, clock, installed.providers(tracked, clock))
-    reconcilers: list[Reconciler] = [
+    core: list[Reconciler] = [
         RolloutReconciler(tracked, store, recorder, clock, instance_id=instance_id),
         AnalysisRunReconciler(tracked, store, recorder, clock, providers=providers, instance_id=instance_id),
         ServiceReconciler(tracked, store, instance_id=instance_id),
-        *(extra(tracked, store, recorder, clock) if extra is not None else ()),
     ]
-    manager = Manager(client, store, reconcilers, namespace=namespace, observer=on_pass)
+    more = extra(tracked, store, recorder, clock) if extra is not None else ()
+    manager = Manager(
+        client,
+        store,
+        [*core, *more],
+        namespace=namespace,
+        # An installation without the sync loop's rights still has a rollout loop.
+        optional=_kinds(more) - _kinds(core),
+        observer=on_pass,
+    )
     return Parts(store=store, recorder=recorder, manager=manager)
+
+
+def _kinds(reconcilers: Sequence[Reconciler]) -> frozenset[Resource]:
+    """Every kind that these reconcilers look at."""
+    return frozenset(kind for each in reconcilers for kind in (each.resource, *each.watches()))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 
 from rollouts.api.errors import InvalidSpec
@@ -49,6 +49,7 @@ class Manager:
         store: what the reconcilers read.
         reconcilers: what to run.
         namespace: the only one to look at; empty for all.
+        optional: kinds that the controllers may be forbidden to read; they count as empty then.
         observer: told of every pass, for the metrics.
     """
 
@@ -59,6 +60,7 @@ class Manager:
         reconcilers: Sequence[Reconciler],
         *,
         namespace: str = "",
+        optional: Collection[Resource] = (),
         observer: Observer | None = None,
     ) -> None:
         self.synced = asyncio.Event()
@@ -66,6 +68,7 @@ class Manager:
         self._client = client
         self._store = store
         self._namespace = namespace
+        self._optional = frozenset(optional)
         self._observer = observer
         self._informers: dict[Resource, Informer] = {}
         self._loops = [_Loop(reconciler, self) for reconciler in reconcilers]
@@ -119,7 +122,7 @@ class Manager:
                 self._store,
                 namespace=self._namespace,
                 # A controller of one namespace often may not read what belongs to none.
-                optional=bool(self._namespace) and not resource.namespaced,
+                optional=resource in self._optional or (bool(self._namespace) and not resource.namespaced),
             )
 
         def enqueue(old: Object | None, new: Object | None) -> None:

@@ -269,7 +269,10 @@ class Informer:
 
     def _after(self, error: ApiError | Unreachable, state: State) -> State:
         """What follows a failure."""
-        refused = self._optional and isinstance(error, Forbidden) and not self.synced.is_set()
+        never_read = self._version == 0
+        refused = self._optional and isinstance(error, Forbidden) and never_read
+        if refused and not self.synced.is_set():
+            _log.warning("%s may not be read and count as none: %s", self.resource.plural, error)
         if refused or isinstance(error, NotFound):
             self._swap({}, "0")
             return Absent()

@@ -1,7 +1,7 @@
 """The manager calls `reconcile` with names: after changes, at the time asked for, and after failures."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -11,9 +11,10 @@ from rollouts.controller.manager import Manager, after_error
 from rollouts.controller.ownwrites import Tracking
 from rollouts.controller.reconciler import Key, KeysOf
 from rollouts.kube.client import Client
-from rollouts.kube.errors import Conflict, ServerError, TooManyRequests, Unreachable
+from rollouts.kube.errors import Conflict, Forbidden, ServerError, TooManyRequests, Unreachable
 from rollouts.kube.resources import CONFIG_MAPS, SECRETS, Resource
 from rollouts.kube.store import Store, Writer
+from rollouts.kube.transport import Request, Transport
 from tests.controller.api import running, server, virtually
 
 Answer = Callable[[Key], Awaitable[timedelta | None]]
@@ -145,6 +146,37 @@ async def test_the_next_decision_sees_what_the_last_one_wrote() -> None:
 def _value(store: Store) -> str | None:
     obj = store.get(CONFIG_MAPS, "a", "default")
     return (obj.get("data") or {}).get("value") if obj else None
+
+
+class NoSecrets:
+    """A transport whose credentials do not allow to read Secrets."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner = inner
+        self.request = inner.request
+
+    async def stream(self, request: Request) -> AsyncGenerator[Object, None]:
+        if request.path.endswith("/secrets"):
+            raise Forbidden(403, {"message": "no"})
+        async for event in self.inner.stream(request):
+            yield event
+
+    async def close(self) -> None:
+        return
+
+
+@virtually
+async def test_a_kind_that_may_not_be_read_holds_everything_up_unless_it_is_optional() -> None:
+    _, client = server()
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+    barred = Client(NoSecrets(client.transport))
+    strict, lenient = Toy(), Toy()
+    async with running(
+        Manager(barred, Writer(), [strict]).run(),
+        Manager(barred, Writer(), [lenient], optional=(SECRETS,)).run(),
+    ):
+        await asyncio.sleep(60)
+    assert (strict.times("a"), lenient.times("a")) == ([], [0])
 
 
 @virtually
