@@ -7,13 +7,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from strategies import replicas, scaledown
+from strategies import position, replicas, scaledown
 from tests.strategies.world import World, blue_green, canary, routed
 
 GATE = {"templates": [{"templateName": "errors"}]}
 STEP_GATE = {"analysis": GATE}
 STEPS = ({"setWeight": 20}, STEP_GATE, {"setWeight": 60}, {"pause": {}}, {"pause": {"duration": 5}})
 DOWN = ({"setWeight": 70}, {"setWeight": 30}, {"pause": {}}, STEP_GATE)
+CLIMB = (
+    {"setWeight": 20},
+    {"setWeight": 40},
+    {"setWeight": 60},
+    {"setWeight": 80},
+    {"pause": {"duration": 3}},
+)
 SCALED = ({"setCanaryScale": {"replicas": 2}}, {"setWeight": 50}, {"pause": {"duration": 3}})
 
 WORLDS = {
@@ -26,11 +33,16 @@ WORLDS = {
         ),
     ),
     "routed": (
-        routed(*STEPS),
+        routed(*STEPS, analysis=GATE),
+        routed(*CLIMB, analysis=GATE),
         routed(*DOWN, scaleDownDelaySeconds=3, abortScaleDownDelaySeconds=2),
         routed(*SCALED, analysis=GATE),
     ),
-    "dynamic": (routed(*STEPS, dynamicStableScale=True), routed(*DOWN, dynamicStableScale=True)),
+    "dynamic": (
+        routed(*CLIMB, analysis=GATE, dynamicStableScale=True),
+        routed(*STEPS, dynamicStableScale=True),
+        routed(*DOWN, dynamicStableScale=True),
+    ),
     "blue-green": (
         blue_green(),
         blue_green(autoPromotionSeconds=5, prePromotionAnalysis=GATE, scaleDownDelaySeconds=3),
@@ -51,6 +63,7 @@ class Rollouts(RuleBasedStateMachine):
         strategy = data.draw(st.sampled_from(self.strategies))
         self.world = World(strategy=strategy, replicas=size, spec=spec).run(12)
         assert self.world.status.phase == "Healthy"
+        self.world.ship("v2").run(data.draw(st.integers(0, 12)))
         self.condemned = {}
         """Versions whose analysis failed, with the weight they had then."""
         self.remember()
@@ -111,6 +124,7 @@ class Rollouts(RuleBasedStateMachine):
     def pods_mend(self):
         self.world.broken.clear()
 
+    @precondition(lambda self: any(run.phase in {"Running", ""} for run in self.world.runs.values()))
     @rule(phase=st.sampled_from(["Successful", "Failed", "Error", "Inconclusive"]))
     def runs_end(self, phase):
         current = self.world.hash_of(self.world.version)
@@ -139,12 +153,18 @@ class Rollouts(RuleBasedStateMachine):
         underway = status.stable_rs != status.current_pod_hash == run.pod_hash == self.world.seen.pod_hash
         return underway and not status.promote_full and run.step_index in {None, self.world.step}
 
-    @rule(passes=st.integers(1, 8))
+    @rule()
+    def work_once(self):
+        self.reconcile()
+        self.world.pass_time()
+
+    @rule(passes=st.integers(2, 8))
     def work(self, passes):
         for _ in range(passes):
-            self.reconcile()
-            self.world.pass_time()
+            self.work_once()
             self.world_is_sound()
+        if self.condemned:
+            assert self.world.status.abort, "nobody acted on an analysis that failed"
 
     @rule(done=st.integers(0, 3))
     def engine_dies(self, done):
@@ -190,7 +210,10 @@ class Rollouts(RuleBasedStateMachine):
                 enough = available[service.pod_hash] > 0 or seen.rollout.spec.replicas == 0
                 assert enough, f"{name} was switched to a version without pods"
         if self.world.weight > weight and seen.rollout.spec.replicas:
-            assert available[self.world.services["web-canary"].pod_hash] > 0
+            serving = available[self.world.services["web-canary"].pod_hash]
+            assert serving > 0
+            if position.canary_scale(seen.rollout) is None:
+                assert serving * 100 >= seen.rollout.spec.replicas * self.world.weight
 
     def check_capacity(self, seen):
         """No pass takes so many pods away that fewer are available than the spec allows."""
@@ -249,7 +272,7 @@ def machine(name):
     kind = type(f"Rollouts of {name}", (Rollouts,), {"strategies": WORLDS[name]})
     case = kind.TestCase
     case.settings = settings(
-        max_examples=25,
+        max_examples=40,
         derandomize=True,
         stateful_step_count=25,
         deadline=None,
