@@ -81,3 +81,15 @@ async def test_a_version_of_the_future_is_refused(cluster):
     events = await start(cluster, resourceVersion="99999999999", timeoutSeconds="1")
     with pytest.raises(ApiError):
         await take(events, 1)
+
+
+async def test_taking_off_the_last_finalizer_is_told_as_the_deletion_alone(cluster):
+    client, here = cluster.client, cluster.namespace
+    body = config_map("held")
+    body["metadata"]["finalizers"] = ["example.com/hold"]
+    await client.create(CONFIG_MAPS, body, here)
+    await client.delete(CONFIG_MAPS, "held", here)
+    events = await start(cluster, fieldSelector="metadata.name=held")
+    await client.patch(CONFIG_MAPS, "held", {"metadata": {"finalizers": None}}, here)
+    await client.create(CONFIG_MAPS, config_map("held"), here)
+    assert told(await take(events, 2)) == [("DELETED", "held"), ("ADDED", "held")]
