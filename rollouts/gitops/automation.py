@@ -95,7 +95,8 @@ def _heal(
     if now - finished > _HEAL_FORGET:
         attempts = 0
     if attempts:
-        wait = min(_HEAL_FIRST * _HEAL_FACTOR ** (attempts - 1), _HEAL_LONGEST)
+        # Beyond so many attempts the wait is the longest one anyway.
+        wait = min(_HEAL_FIRST * _HEAL_FACTOR ** min(attempts - 1, 10), _HEAL_LONGEST)
         if now < finished + wait:
             return Decision(again_after=finished + wait - now)
     resources = (*comparison.modified, *(comparison.prunable if prune else ()))

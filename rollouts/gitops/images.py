@@ -1,6 +1,7 @@
 """`kustomize edit set image`, which the kustomize in kubectl lacks: the tag changes, every comment stays."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from rollouts.api.errors import InvalidSpec
+from rollouts.gitops.manifests import parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,8 @@ def parse_image(text: str) -> Image:
     )
 
 
-def edit_images(images: list[Any], image: Image) -> bool:
-    """Change an `images:` list in place, adding an entry where none has the name.
+def edit_images(images: list[Any], image: Image, *, quote: Callable[[str], str] = str) -> bool:
+    """Change an `images:` list in place; an entry is added where none has the name, `quote` writes text.
 
     Returns:
         Whether it changed.
@@ -62,7 +64,7 @@ def edit_images(images: list[Any], image: Image) -> bool:
         # What is not named anew goes: a digest left behind would win over the tag.
         for field, value in (("newTag", image.tag), ("digest", image.digest)):
             if value:
-                entry[field] = _text(value)
+                entry[field] = quote(value)
             else:
                 entry.pop(field, None)
     return before != dict(entry)
@@ -93,7 +95,7 @@ def set_image(path: Path | str, image: str) -> bool:
         raise InvalidSpec(str(file), f"is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
         raise InvalidSpec(str(file), "is no kustomization: it must be a mapping")
-    if not edit_images(content.setdefault("images", []), wanted):
+    if not edit_images(content.setdefault("images", []), wanted, quote=_text):
         return False
     editor.indent(mapping=2, sequence=4 if "\n  - " in text else 2, offset=2 if "\n  - " in text else 0)
     out = io.StringIO()
@@ -114,6 +116,5 @@ def _file(path: Path) -> Path:
 
 
 def _text(tag: str) -> str:
-    """A tag that YAML would read as a number stays text."""
-    plain = not tag.replace("_", "").replace(".", "").replace("e", "").replace("E", "").isdecimal()
-    return tag if plain else DoubleQuotedScalarString(tag)
+    """A tag that YAML would read as a number or a truth value stays text."""
+    return tag if parse(tag.encode(), tag) == (tag,) else DoubleQuotedScalarString(tag)
