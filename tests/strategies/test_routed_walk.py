@@ -3,6 +3,7 @@
 import pytest
 
 from rollouts.api.weights import Weights
+from strategies.model import SetWeight
 from tests.strategies.test_canary_walk import GATE, STEPS, done
 from tests.strategies.world import World, deployed, routed, settled
 
@@ -60,13 +61,14 @@ def test_promotion_waits_until_the_whole_weight_was_seen():
     assert seen == 100
 
 
-def test_a_weight_that_is_not_verified_holds_the_step_and_is_asked_for_again():
+def test_a_weight_that_is_not_verified_holds_the_step_and_is_written_and_asked_for_again():
     world = deployed(routed(*PLAIN))
     world.ship("v2").until(lambda each: each.weight == 20)
     world.weights = Weights(canary=20, verified=False)
+    assert SetWeight(canary=20) in world.plan().actions
+    assert world.plan().requeue_after.total_seconds() == 10
     world.reconcile()
     assert world.step == 0
-    assert world.plan().requeue_after.total_seconds() == 10
     world.weights = Weights(canary=20, verified=True)
     world.reconcile()
     assert world.step == 1
