@@ -15,7 +15,9 @@ def plan_weight(seen: Observed, roles: Roles, *, halted: bool = False) -> tuple[
         # No canary route yet: it comes into being with no traffic, and a later pass gives it some.
         return (SetWeight(canary=0, total=total),)
     goal = target(seen, roles, seen.weights, halted=halted)
-    if goal == seen.weights.canary and total == seen.weights.total:
+    # What is known not to be in force is written again: a write that failed halfway left the routes apart.
+    settled = seen.weights.verified is not False
+    if settled and goal == seen.weights.canary and total == seen.weights.total:
         return ()
     return (SetWeight(canary=goal, total=total),)
 

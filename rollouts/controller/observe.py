@@ -1,9 +1,11 @@
 """From the store to one frozen look at a rollout. No I/O."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import get_args
 
+from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object, parse_time
 from rollouts.api.rollout import Rollout
 from rollouts.api.weights import Weights
@@ -19,6 +21,7 @@ from rollouts.controller.labels import (
 )
 from rollouts.kube.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, SERVICES
 from rollouts.kube.store import Store
+from rollouts.routers import Router
 from strategies.model import AnalysisRun, Observed, Pod, ReplicaSet, RunType, Service
 from strategies.revisions import current_hash
 
@@ -138,13 +141,29 @@ def _weights(store: Store, rollout: Rollout) -> Weights | None:
 
     Where they differ, the one that is not what was last asked for: it has to be written again.
     """
-    split = [router.read(rollout, routes.objects(store, rollout, router)) for router in routes.of(rollout)]
+    split = [_carried(store, rollout, router) for router in routes.of(rollout)]
     if not split or None in split:
         return None
     asked = rollout.status.canary.weights
     known = [each for each in split if each is not None]
     drifted = (each for each in known if asked is None or each.canary != asked.canary.weight)
     return next(drifted, known[0])
+
+
+def _carried(store: Store, rollout: Rollout, router: Router) -> Weights | None:
+    """The split that one router carries, not verified where its objects have drifted.
+
+    A canary Ingress follows new rules of the stable one, and what somebody changed by hand is put right.
+    """
+    objects = routes.objects(store, rollout, router)
+    carried = router.read(rollout, objects)
+    if carried is None:
+        return None
+    try:
+        drifted = router.render(rollout, objects, carried)
+    except InvalidSpec:  # told as a problem of the reference
+        return carried
+    return replace(carried, verified=False) if drifted else carried
 
 
 def _controlled_by(obj: Object, uid: str) -> bool:

@@ -27,6 +27,7 @@ from rollouts.kube.resources import (
     Resource,
 )
 from rollouts.kube.store import Store
+from rollouts.routers import ROUTERS
 
 _LOOK_AGAIN = timedelta(seconds=20)
 """After which a refused rollout is looked at again, should something outside it have been mended."""
@@ -70,7 +71,7 @@ class RolloutReconciler:
     async def _advance(self, obj: Object, now: datetime) -> timedelta | None:
         rollout = parse(Rollout, obj)
         # What validation finds does not end the pass: an aborted rollout retreats in spite of it.
-        problems = tuple(str(problem) for problem in validate_rollout(rollout))
+        problems = tuple(str(problem) for problem in validate_rollout(rollout, plugins=ROUTERS))
         seen = observe(self._store, rollout, now, problems)
         plan = strategies.plan(seen, now)
         executor = Executor(client=self._client, store=self._store, rollout=rollout, seen=seen)

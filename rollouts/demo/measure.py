@@ -9,8 +9,8 @@ from rollouts.demo.load import Sample
 from rollouts.demo.report import Failure, Step
 from rollouts.demo.timeline import Moment
 
-# A weight reaches Envoy a few milliseconds after its object is written: requests sent within so many seconds of
-# a change are left out, and so are those answered after the next change.
+# Seconds. A weight reaches Envoy a few milliseconds after its object is written: requests sent just after a
+# change are left out, and so are those answered after the next one.
 SETTLE = 0.3
 
 _WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"

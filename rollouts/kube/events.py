@@ -89,6 +89,8 @@ class Recorder:
             reason=reason,
             message=_UNPRINTABLE.sub(" ", message)[:_LONGEST_MESSAGE],
         )
+        fields = {"kind": said.kind, "namespace": said.namespace, "object": said.name, "reason": reason}
+        _log.log(logging.WARNING if type == "Warning" else logging.INFO, "%s", said.message, extra=fields)
         try:
             self._queue.put_nowait((said, self._clock()))
         except asyncio.QueueFull:

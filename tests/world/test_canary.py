@@ -2,7 +2,7 @@
 
 from rollouts.embedded.virtual_time import run
 from rollouts.embedded.world import World
-from rollouts.kube.resources import PODS, ROLLOUTS
+from rollouts.kube.resources import INGRESSES, PODS, ROLLOUTS
 from tests.world.simulated import GATED, deployed, routed, simulated
 
 
@@ -159,3 +159,21 @@ def test_the_same_story_is_told_the_same_way_every_time() -> None:
             return [f"{request.method} {request.path} {request.body}" for request in world.writes]
 
     assert run(story()) == run(story())
+
+
+@simulated
+async def test_the_canary_ingress_follows_a_rule_that_the_stable_one_gets_between_two_steps(
+    world: World,
+) -> None:
+    await deployed(world, *routed({"setWeight": 20}, {"pause": {}}))
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run(minutes=2)
+    stable, canary_ingress = (world.objects(INGRESSES)[i] for i in range(2))
+    if stable["metadata"]["name"] != "shop":
+        stable, canary_ingress = canary_ingress, stable
+    rules = [*stable["spec"]["rules"], {**stable["spec"]["rules"][0], "host": "second.example.com"}]
+    await world.client.patch(INGRESSES, "shop", {"spec": {"rules": rules}}, world.namespace)
+    await world.run(seconds=5)
+    followed = await world.client.get(INGRESSES, canary_ingress["metadata"]["name"], world.namespace)
+    assert [rule["host"] for rule in followed["spec"]["rules"]] == [rule["host"] for rule in rules]
+    assert world.traffic("shop")["canary"] == 20

@@ -7,12 +7,14 @@ from analysis.validation import template_problems
 from rollouts.api.analysis import AnalysisTemplate, ClusterAnalysisTemplate
 from rollouts.api.application import Application
 from rollouts.api.errors import InvalidSpec
+from rollouts.api.experiment import Experiment
 from rollouts.api.meta import API_VERSION, Object
 from rollouts.api.rollout import Rollout
 from rollouts.api.validation import (
     parse,
     validate_analysis_template,
     validate_application,
+    validate_experiment,
     validate_rollout,
 )
 from rollouts.cli.linting.finding import Document, Finding, finding
@@ -39,6 +41,7 @@ _JUDGES: Mapping[str, _Judge] = {
     "AnalysisTemplate": (AnalysisTemplate, _template_problems),
     "ClusterAnalysisTemplate": (ClusterAnalysisTemplate, _template_problems),
     "Application": (Application, validate_application),
+    "Experiment": (Experiment, validate_experiment),
 }
 _REFERABLE: tuple[Resource, ...] = (
     resources.SERVICES,
