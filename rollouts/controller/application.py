@@ -31,6 +31,7 @@ from rollouts.gitops.revert import ON_REJECT, Rejected, revert
 from rollouts.gitops.tracking import TRACKING_ID
 from rollouts.kube import resources as kinds
 from rollouts.kube.client import Client
+from rollouts.kube.errors import Forbidden
 from rollouts.kube.events import Recorder
 from rollouts.kube.resources import APPLICATIONS
 from rollouts.kube.store import Store
@@ -120,7 +121,14 @@ class ApplicationReconciler:
             await self._conclude_nothing(seen.raw, "ComparisonError", str(error))
             return desired.next_poll(key, seen.source, seen.now) or min(desired.interval, _UNREACHED)
         note = self._reverts.get((seen.key, revision), "")
-        done = await Work(self._parts, seen, head, effective, note).run()
+        try:
+            done = await Work(self._parts, seen, head, effective, note).run()
+        except Forbidden as error:
+            message = (
+                f"{error}; give the engine's ServiceAccount the role rollouts-sync, or add the kind to it"
+            )
+            await self._conclude_nothing(seen.raw, "ComparisonError", message)
+            return desired.next_poll(key, seen.source, seen.now) or min(desired.interval, _UNREACHED)
         self._tell(done.raw, seen.app.status, done.status)
         if await self._revert(seen, done):
             return timedelta()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rollouts.kube import resources as kinds
+from rollouts.kube.errors import Forbidden
 from tests.gitops.bench import AUTOMATED, CONFIG_MAP, SERVICE, SHOP, Bench, application, condition
 from tests.gitops.repos import Repo, git
 
@@ -226,3 +227,21 @@ async def test_a_project_that_is_not_there_and_one_that_forbids(tmp_path: Path, 
     await bench.client.patch(kinds.APP_PROJECTS, "team", allowed, "rollouts-system")
     app = await bench.settle()
     assert app["status"]["sync"]["status"] == "Synced"
+
+
+async def test_a_kind_that_the_role_does_not_allow_is_named_with_the_remedy(
+    tmp_path: Path, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    await bench.start(application(repo.url, path="good", **AUTOMATED))
+    get = bench.client.get
+
+    async def forbidding(resource: kinds.Resource, *place: str, **options: str) -> dict:
+        if resource == kinds.CONFIG_MAPS:
+            raise Forbidden(403, {"message": "configmaps is forbidden"})
+        return await get(resource, *place, **options)
+
+    monkeypatch.setattr(bench.client, "get", forbidding)
+    await bench.step()
+    said = condition(await bench.app(), "ComparisonError")
+    assert "configmaps is forbidden; give the engine's ServiceAccount the role rollouts-sync" in said
