@@ -23,160 +23,238 @@ class MeasurementRetention(Spec):
     metric_name: str
     """A regular expression, matched anywhere in the name."""
     limit: int
+    """How many to keep; 10 for metrics that no entry matches."""
 
 
 class SecretKeyRef(Spec):
     """A key of a Secret."""
 
     name: str
+    """The name of the Secret, in the namespace of the run."""
     key: str
+    """The key whose value is taken."""
 
 
 class ArgumentFieldRef(Spec):
     """A path into the owner of the run."""
 
     field_path: str
+    """A path such as `metadata.labels['team']`."""
 
 
 class ValueFrom(Spec):
     """Where an argument takes its value: exactly one of the two."""
 
     secret_key_ref: SecretKeyRef | None = None
+    """A key of a Secret; its value is never shown in status, events or logs."""
     field_ref: ArgumentFieldRef | None = None
+    """A field of the owner of the run."""
 
 
 class Argument(Spec):
     """A value that `{{args.name}}` stands for."""
 
     name: str
+    """The name that metrics use it by."""
     value: str | None = None
+    """The value; without one, whoever starts the run must give it."""
     value_from: ValueFrom | None = None
+    """Where to take the value instead of writing it here."""
 
 
 class Metric(Spec):
     """One thing to measure, and what the value must satisfy."""
 
     name: str
+    """A name for the metric, unique in the run."""
     interval: str = ""
+    """Time between two measurements, such as `30s`; needed for more than one."""
     initial_delay: str = ""
+    """Time to wait before the first measurement, such as `1m`; none by default."""
     count: IntOrString | None = None
+    """How many measurements to take; 1 by default, or no end where an interval is set."""
     success_condition: str = ""
+    """An expression over `result` that a good value makes true, such as `result[0] >= 0.95`."""
     failure_condition: str = ""
+    """An expression over `result` that a bad value makes true."""
     failure_limit: IntOrString | None = None
+    """How many failed measurements are borne; 0 by default, and -1 bears any number."""
     inconclusive_limit: IntOrString | None = None
+    """How many inconclusive measurements are borne; 0 by default."""
     consecutive_error_limit: IntOrString | None = None
+    """How many errors in a row are borne; 4 by default."""
     consecutive_success_limit: IntOrString | None = None
+    """Succeed as soon as so many measurements in a row did; 0 by default turns that off."""
     provider: MetricProvider = MetricProvider()
+    """Where the value comes from."""
 
 
 class AnalysisTemplateRef(Spec):
     """Another template whose metrics join this one's."""
 
     template_name: str = ""
+    """The name of the template."""
     cluster_scope: bool = False
+    """Look for a ClusterAnalysisTemplate; false by default."""
 
 
 class AnalysisTemplateSpec(Spec):
     """Metrics and the arguments they take."""
 
     metrics: tuple[Metric, ...] = ()
+    """What to measure."""
     args: tuple[Argument, ...] = ()
+    """The arguments that metrics refer to as `{{args.name}}`."""
     dry_run: tuple[DryRun, ...] = ()
+    """Metrics that are measured without a say in the verdict."""
     measurement_retention: tuple[MeasurementRetention, ...] = ()
+    """How many measurements of a metric are kept, where 10 are too many or too few."""
     templates: tuple[AnalysisTemplateRef, ...] = ()
+    """Other templates whose metrics and arguments are added."""
 
 
 class AnalysisTemplate(Spec):
     """An analysis that rollouts of a namespace can ask for."""
 
     api_version: str = API_VERSION
+    """`argoproj.io/v1alpha1`."""
     kind: str = "AnalysisTemplate"
+    """`AnalysisTemplate`."""
     metadata: ObjectMeta = ObjectMeta()
+    """The name, the namespace, labels and annotations."""
     spec: AnalysisTemplateSpec
+    """What to measure, and with which arguments."""
 
 
 class ClusterAnalysisTemplate(AnalysisTemplate):
     """An analysis that every namespace can ask for."""
 
     kind: str = "ClusterAnalysisTemplate"
+    """`ClusterAnalysisTemplate`."""
 
 
 class TTLStrategy(Spec):
     """Seconds after which a finished run is deleted."""
 
     seconds_after_completion: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    """Seconds after the end, whatever it was; kept without this or one of the others."""
     seconds_after_failure: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    """Seconds after a failure, instead of secondsAfterCompletion."""
     seconds_after_success: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    """Seconds after a success, instead of secondsAfterCompletion."""
 
 
 class AnalysisRunSpec(Spec):
     """The metrics of one run, with its arguments."""
 
     metrics: tuple[Metric, ...] = ()
+    """What to measure."""
     args: tuple[Argument, ...] = ()
+    """The arguments, with their values."""
     terminate: bool = False
+    """Stop the run; set it to end a run early."""
     dry_run: tuple[DryRun, ...] = ()
+    """Metrics that are measured without a say in the verdict."""
     measurement_retention: tuple[MeasurementRetention, ...] = ()
+    """How many measurements of a metric are kept, where 10 are too many or too few."""
     ttl_strategy: TTLStrategy | None = None
+    """When the finished run is deleted; never by default."""
 
 
 class Measurement(Status):
     """One value, or one attempt at it."""
 
     phase: AnalysisPhase = ""
+    """What this measurement came to."""
     message: str = ""
+    """Why, where that needs words."""
     started_at: Time | None = None
+    """When it began."""
     finished_at: Time | None = None
+    """When it ended."""
     value: str = ""
+    """The value, as text."""
     metadata: dict[str, str] = {}
+    """What the provider adds, such as the query with its arguments filled in."""
     resume_at: Time | None = None
+    """When to ask again for a measurement that takes longer."""
 
 
 class MetricResult(Status):
     """The measurements of one metric and what they came to."""
 
     name: str
+    """The name of the metric."""
     phase: AnalysisPhase = ""
+    """What the metric came to."""
     measurements: tuple[Measurement, ...] = ()
+    """The newest measurements."""
     message: str = ""
+    """Why, where that needs words."""
     count: int = 0
+    """How many measurements ended, without those in error."""
     successful: int = 0
+    """How many measurements succeeded."""
     failed: int = 0
+    """How many measurements failed."""
     inconclusive: int = 0
+    """How many measurements were inconclusive."""
     error: int = 0
+    """How many attempts ended in an error."""
     consecutive_error: int = 0
+    """How many of the newest attempts in a row were errors."""
     consecutive_success: int = 0
+    """How many of the newest measurements in a row succeeded."""
     dry_run: bool = False
+    """This metric has no say in the verdict."""
     metadata: dict[str, str] = {}
+    """What the provider adds for the metric as a whole."""
 
 
 class RunSummary(Status):
     """How many metrics ended how."""
 
     count: int = 0
+    """How many metrics there are."""
     successful: int = 0
+    """How many metrics succeeded."""
     failed: int = 0
+    """How many metrics failed."""
     inconclusive: int = 0
+    """How many metrics were inconclusive."""
     error: int = 0
+    """How many metrics ended in an error."""
 
 
 class AnalysisRunStatus(Status):
     """What the run came to."""
 
     phase: AnalysisPhase = ""
+    """What the run has come to."""
     message: str = ""
+    """Why, where that needs words."""
     started_at: Time | None = None
+    """When the run began."""
     completed_at: Time | None = None
+    """When the run ended."""
     metric_results: tuple[MetricResult, ...] = ()
+    """The metrics one by one."""
     run_summary: RunSummary = RunSummary()
+    """How the metrics with a say ended."""
     dry_run_summary: RunSummary | None = None
+    """How the metrics without a say ended."""
 
 
 class AnalysisRun(Spec):
     """One analysis under way or done."""
 
     api_version: str = API_VERSION
+    """`argoproj.io/v1alpha1`."""
     kind: str = "AnalysisRun"
+    """`AnalysisRun`."""
     metadata: ObjectMeta = ObjectMeta()
+    """The name, the namespace, labels and annotations."""
     spec: AnalysisRunSpec = Field(default=AnalysisRunSpec())
+    """What is measured, with every argument filled in."""
     status: AnalysisRunStatus = AnalysisRunStatus()
+    """What was measured, and the verdict."""

@@ -13,6 +13,7 @@ class ObjectFieldRef(Spec):
     """A path into the rollout itself."""
 
     field_path: str
+    """A path such as `metadata.labels['team']` or `status.currentPodHash`."""
 
 
 class ArgumentValueFrom(Spec):
@@ -21,38 +22,51 @@ class ArgumentValueFrom(Spec):
     pod_template_hash_value: str | None = None
     """`Stable` or `Latest`."""
     field_ref: ObjectFieldRef | None = None
+    """A field of the rollout that holds the value."""
 
 
 class AnalysisRunArgument(Spec):
     """An argument that a rollout hands to its analysis."""
 
     name: str
+    """The name of an argument that the templates declare."""
     value: str | None = None
+    """The value, as text."""
     value_from: ArgumentValueFrom | None = None
+    """Where to take the value instead of writing it here."""
 
 
 class RolloutAnalysisTemplate(Spec):
     """The name of an AnalysisTemplate, or with clusterScope of a ClusterAnalysisTemplate."""
 
     template_name: str = ""
+    """The name of the template."""
     cluster_scope: bool = False
+    """Look for a ClusterAnalysisTemplate; false by default."""
 
 
 class AnalysisRunMetadata(Spec):
     """Labels and annotations for the AnalysisRun."""
 
     labels: dict[str, str] = {}
+    """Labels to add to the AnalysisRun."""
     annotations: dict[str, str] = {}
+    """Annotations to add to the AnalysisRun."""
 
 
 class RolloutAnalysis(Spec):
     """Templates and arguments of one analysis."""
 
     templates: tuple[RolloutAnalysisTemplate, ...] = ()
+    """The templates whose metrics are measured together."""
     args: tuple[AnalysisRunArgument, ...] = ()
+    """Values for the arguments of the templates."""
     dry_run: tuple[DryRun, ...] = ()
+    """Metrics that are measured without a say in the verdict."""
     measurement_retention: tuple[MeasurementRetention, ...] = ()
+    """How many measurements of a metric are kept, where 10 are too many or too few."""
     analysis_run_metadata: AnalysisRunMetadata | None = None
+    """Labels and annotations for the AnalysisRun."""
 
 
 class RolloutAnalysisBackground(RolloutAnalysis):
@@ -73,111 +87,155 @@ class SetCanaryScale(Spec):
     """Size the canary apart from its weight; exactly one of the three."""
 
     replicas: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    """The canary's size in pods."""
     weight: int | None = Field(default=None, ge=0, le=100)
+    """The canary's size as a percentage of `.spec.replicas`."""
     match_traffic_weight: bool = False
+    """Let the canary's size follow its traffic again; false by default."""
 
 
 class HeaderRoutingMatch(Spec):
     """A header and how its value must look."""
 
     header_name: str
+    """The name of the HTTP header."""
     header_value: StringMatch | None = None
+    """What the value must look like."""
 
 
 class SetHeaderRoute(Spec):
     """Send requests that carry a header to the canary."""
 
     name: str = ""
+    """The name of the route, one of `trafficRouting.managedRoutes`."""
     match: tuple[HeaderRoutingMatch, ...] = ()
+    """The headers that a request must carry; an empty list removes the route."""
 
 
 class RouteMatch(Spec):
     """A request by method, path and headers."""
 
     method: StringMatch | None = None
+    """The HTTP method."""
     path: StringMatch | None = None
+    """The path of the URL."""
     headers: dict[str, StringMatch] = {}
+    """Headers by name."""
 
 
 class SetMirrorRoute(Spec):
     """Copy matching requests to the canary and drop its answers."""
 
     name: str = ""
+    """The name of the route, one of `trafficRouting.managedRoutes`."""
     match: tuple[RouteMatch, ...] = ()
+    """The requests that are copied; an empty list removes the route."""
     percentage: int | None = Field(default=None, ge=0, le=100)
+    """How many of the matching requests are copied, in percent; 100 by default."""
 
 
 class PodTemplateMetadata(Spec):
     """Labels and annotations that pods carry while they play a role."""
 
     labels: dict[str, str] = {}
+    """Labels for the pods."""
     annotations: dict[str, str] = {}
+    """Annotations for the pods."""
 
 
 class TemplateService(Spec):
     """A Service to generate for an experiment's template."""
 
     name: str | None = None
+    """The name of the Service; made from the experiment and the template by default."""
 
 
 class RolloutExperimentTemplate(Spec):
     """One arm of an experiment."""
 
     name: str
+    """A name for this arm, unique in the step."""
     spec_ref: str
     """`stable` or `canary`."""
     replicas: int | None = None
+    """Pods of this arm; 1 by default."""
     metadata: PodTemplateMetadata | None = None
+    """Labels and annotations to add to the pods."""
     selector: LabelSelector | None = None
+    """The selector of the arm's ReplicaSet, instead of the rollout's own."""
     weight: int | None = None
+    """The share of the traffic that this arm gets, in percent."""
     service: TemplateService | None = None
+    """Give this arm a Service of its own."""
 
 
 class RolloutExperimentStepAnalysisTemplateRef(Spec):
     """An analysis of an experiment step."""
 
     name: str
+    """A name for this analysis, unique in the step."""
     template_name: str
+    """The name of the template."""
     cluster_scope: bool = False
+    """Look for a ClusterAnalysisTemplate; false by default."""
     args: tuple[AnalysisRunArgument, ...] = ()
+    """Values for the arguments of the template."""
     required_for_completion: bool = False
+    """Wait for this analysis even when the duration has passed; false by default."""
 
 
 class RolloutExperimentStep(Spec):
     """Run arms side by side for a while."""
 
     templates: tuple[RolloutExperimentTemplate, ...]
+    """The versions to run side by side."""
     duration: str | None = None
+    """How long they run once all are available, such as `10m`; without it, until the analyses end."""
     analyses: tuple[RolloutExperimentStepAnalysisTemplateRef, ...] = ()
+    """The analyses that judge the experiment."""
     dry_run: tuple[DryRun, ...] = ()
+    """Metrics that are measured without a say in the verdict."""
     analysis_run_metadata: AnalysisRunMetadata | None = None
+    """Labels and annotations for the AnalysisRuns."""
     scale_down_delay_seconds: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    """Seconds that the pods stay after the experiment; 30 by default."""
 
 
 class PluginStep(Spec):
     """A step that a plugin runs."""
 
     name: str
+    """The name of the plugin."""
     config: Any = Field(default=None, json_schema_extra=OPEN)
+    """Settings for the plugin, in whatever form it reads."""
 
 
 class CanaryStep(Spec):
     """One step of a canary: exactly one of these fields."""
 
     set_weight: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    """Send this share of the traffic to the canary, in percent (of maxTrafficWeight, where that is set)."""
     pause: RolloutPause | None = None
+    """Wait for a time, or until somebody promotes."""
     set_canary_scale: SetCanaryScale | None = None
+    """Size the canary apart from its weight; only with trafficRouting."""
     set_header_route: SetHeaderRoute | None = None
+    """Send requests with certain headers to the canary."""
     set_mirror_route: SetMirrorRoute | None = None
+    """Copy requests to the canary and drop its answers."""
     analysis: RolloutAnalysis | None = None
+    """Run an analysis and wait for its verdict."""
     experiment: RolloutExperimentStep | None = None
+    """Run versions side by side and wait for the outcome."""
     plugin: PluginStep | None = None
+    """Let a plugin run the step."""
 
 
 class PreferredDuringSchedulingIgnoredDuringExecution(Spec):
     """Keep canary and stable pods on different nodes where possible."""
 
     weight: int = Field(ge=1, le=100)
+    """How much this counts beside other preferences of the scheduler, 1 to 100."""
 
 
 class RequiredDuringSchedulingIgnoredDuringExecution(Spec):
@@ -190,16 +248,20 @@ class AntiAffinity(Spec):
     preferred_during_scheduling_ignored_during_execution: (
         PreferredDuringSchedulingIgnoredDuringExecution | None
     ) = None
+    """Avoid the nodes of the stable pods where others are free."""
     required_during_scheduling_ignored_during_execution: (
         RequiredDuringSchedulingIgnoredDuringExecution | None
     ) = None
+    """Never share a node with a stable pod."""
 
 
 class PingPongSpec(Spec):
     """Two services that swap roles, where a router must never see a selector change."""
 
     ping_service: str
+    """One of the two Services."""
     pong_service: str
+    """The other of the two Services."""
 
 
 class ReplicaProgressThreshold(Spec):
@@ -208,29 +270,43 @@ class ReplicaProgressThreshold(Spec):
     type: str = "Percent"
     """`Percent` or `Pods`."""
     value: int
+    """The number of available canary pods, or the percentage of those wanted."""
 
 
 class CanaryStrategy(Spec):
     """Shift traffic or replicas step by step; without steps this is a rolling update."""
 
     canary_service: str = ""
+    """The Service of the new version's pods; the engine writes its selector."""
     stable_service: str = ""
+    """The Service of the stable version's pods; the engine writes its selector."""
     steps: tuple[CanaryStep, ...] = ()
+    """What happens in order; the update is done after the last step."""
     traffic_routing: RolloutTrafficRouting | None = None
+    """The router that splits requests; without it the split is by the number of pods."""
     max_surge: IntOrString | None = None
     """Pods above the wanted number, rounded up; 25 % by default."""
     max_unavailable: IntOrString | None = None
     """Pods below the wanted number, rounded down; 25 % by default."""
     analysis: RolloutAnalysisBackground | None = None
+    """An analysis that runs beside the steps and aborts the update when it fails."""
     anti_affinity: AntiAffinity | None = None
+    """How strictly new pods keep off the nodes of the stable ones."""
     canary_metadata: PodTemplateMetadata | None = None
+    """Labels and annotations of the pods while they are the canary."""
     stable_metadata: PodTemplateMetadata | None = None
+    """Labels and annotations of the pods while they are stable."""
     scale_down_delay_seconds: int | None = Field(default=None, ge=0, le=MAX_INT32)
     """Seconds that the old pods stay after promotion, 30 by default; only with trafficRouting."""
     scale_down_delay_revision_limit: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    """How many old revisions may wait for their scale-down at once; no limit by default."""
     abort_scale_down_delay_seconds: int | None = Field(default=None, ge=0, le=MAX_INT32)
     """Seconds that the canary stays after an abort, 30 by default; 0 keeps it. Only with trafficRouting."""
     dynamic_stable_scale: bool = False
+    """Shrink the stable version as the canary grows; false by default, and only with trafficRouting."""
     ping_pong: PingPongSpec | None = None
+    """Two Services that take turns as canary and stable."""
     min_pods_per_replica_set: int | None = Field(default=None, ge=0, le=MAX_INT32)
+    """The fewest pods of a version that has any at all; only with trafficRouting."""
     replica_progress_threshold: ReplicaProgressThreshold | None = None
+    """How many canary pods must be available for a step to be done; all by default."""

@@ -30,29 +30,46 @@ class GatewayRoute(Spec):
     """A route by name."""
 
     name: str
+    """The name of the route."""
     use_header_routes: bool = False
+    """Let setHeaderRoute steps add rules to it; false by default."""
 
 
 class GatewayPlugin(Spec):
     """Which routes carry the weights."""
 
     http_route: str = ""
+    """The HTTPRoute that carries the weights; use this or httpRoutes."""
     http_routes: tuple[GatewayRoute, ...] = ()
+    """Several HTTPRoutes, all with the same weight."""
     namespace: str = ""
     """Of the routes; the rollout's own by default."""
     http_route_selector: LabelSelector | None = None
+    """HTTPRoutes by label."""
     grpc_route: str = ""
+    """A GRPCRoute by name."""
     grpc_routes: tuple[GatewayRoute, ...] = ()
+    """Several GRPCRoutes."""
     grpc_route_selector: LabelSelector | None = None
+    """GRPCRoutes by label."""
     tcp_route: str = ""
+    """A TCPRoute by name."""
     tcp_routes: tuple[GatewayRoute, ...] = ()
+    """Several TCPRoutes."""
     tcp_route_selector: LabelSelector | None = None
+    """TCPRoutes by label."""
     tls_route: str = ""
+    """A TLSRoute by name."""
     tls_routes: tuple[GatewayRoute, ...] = ()
+    """Several TLSRoutes."""
     tls_route_selector: LabelSelector | None = None
+    """TLSRoutes by label."""
     disable_in_progress_label: bool = False
+    """Leave the routes unlabelled while a canary is under way; false by default."""
     in_progress_label_key: str = "rollouts.argoproj.io/gatewayapi-canary"
+    """The label that routes carry while a canary is under way."""
     in_progress_label_value: str = "in-progress"
+    """The value of that label."""
 
 
 def route_names(config: GatewayPlugin) -> tuple[str, ...]:

@@ -96,55 +96,83 @@ class LabelSelectorRequirement(Spec):
     """One term of a label selector."""
 
     key: str
+    """The label."""
     operator: str
+    """`In`, `NotIn`, `Exists` or `DoesNotExist`."""
     values: tuple[str, ...] = ()
+    """The values to compare with, for In and NotIn."""
 
 
 class LabelSelector(Spec):
     """Which labels an object must carry."""
 
     match_labels: dict[str, str] = {}
+    """Labels and the values that they must have."""
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+    """Further terms; all must hold."""
 
 
 class OwnerReference(Status):
     """Whose child this object is."""
 
     api_version: str
+    """The API version of the owner."""
     kind: str
+    """The kind of the owner."""
     name: str
+    """The name of the owner."""
     uid: str
+    """The identity of the owner."""
     controller: bool | None = None
+    """The owner is the one that manages this object."""
     block_owner_deletion: bool | None = None
+    """The owner waits for this object when it is deleted."""
 
 
 class ObjectMeta(Status):
     """The part of metadata that the engine reads."""
 
     name: str = ""
+    """The name, unique for its kind in the namespace."""
     namespace: str = ""
+    """The namespace; empty for an object of the whole cluster."""
     generate_name: str = ""
+    """What a generated name begins with."""
     uid: str = ""
+    """The identity; never used again."""
     resource_version: str = ""
+    """Changes with every write."""
     generation: int = 0
+    """Counts the changes of the spec."""
     creation_timestamp: Time | None = None
+    """When it was created."""
     deletion_timestamp: Time | None = None
+    """When its deletion was asked for."""
     labels: dict[str, str] = {}
+    """Labels."""
     annotations: dict[str, str] = {}
+    """Annotations."""
     owner_references: tuple[OwnerReference, ...] = ()
+    """The objects that it belongs to, and goes with."""
     finalizers: tuple[str, ...] = ()
+    """What must happen before it is gone."""
 
 
 class Condition(Status):
     """One observed aspect of an object."""
 
     type: str
+    """The aspect, such as `Progressing`."""
     status: str
     """`True`, `False` or `Unknown`."""
     reason: str = ""
+    """Why, as one word."""
     message: str = ""
+    """Why, as a sentence."""
     last_update_time: Time | None = None
+    """When it was looked at and changed in any way."""
     last_transition_time: Time | None = None
+    """When its status changed."""
 
 
 def dump(model: BaseModel) -> Object:

@@ -46,7 +46,8 @@ def _field(model: type[BaseModel], name: str, field: FieldInfo) -> Object:
         schema = _schema(field.annotation, enums=not issubclass(model, Status))
     except TypeError as error:
         raise TypeError(f"{model.__name__}.{name}: {error}") from None
-    if field.description:
+    # Of metadata the API server has words of its own, and refuses a definition that brings others.
+    if field.description and field.annotation is not ObjectMeta:
         schema = {"description": " ".join(field.description.split())} | {
             key: value for key, value in schema.items() if key != "description"
         }
