@@ -1,0 +1,61 @@
+"""One embedded cluster and one controller as processes for the whole run, and a namespace for each test."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+
+import pytest
+
+from rollouts.client import Client
+from rollouts.kube.client import Client as Kube
+from rollouts.kube.errors import NotFound
+from rollouts.kube.http import connect
+from rollouts.kube.resources import NAMESPACES
+from tests.e2e.live import Live
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    home = tmp_path_factory.mktemp("e2e") / "home"
+    live = Live(home, 0, 0)
+    try:
+        live = Live.begin(home)
+        yield live
+    finally:
+        live.end()
+    print(*(f"\n{what}: {seconds:.3f} s" for what, seconds in live.seconds.items()))  # noqa: T201 - pytest -s
+
+
+@pytest.fixture
+def live(running: Live) -> Live:
+    """The engine, up whatever the test before did to it."""
+    if running.controller is None or running.controller.poll() is not None:
+        running.start_controller()
+        running.await_controller()
+    return running
+
+
+@pytest.fixture
+async def kube(live: Live) -> AsyncIterator[Kube]:
+    """The API of the cluster."""
+    client = await connect(kubeconfig=live.kubeconfig)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@pytest.fixture
+async def ns(live: Live, kube: Kube) -> AsyncIterator[str]:
+    """A namespace of the test's own."""
+    name = live.new_namespace()
+    await kube.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    with suppress(NotFound):
+        await kube.delete(NAMESPACES, name)
+
+
+@pytest.fixture
+async def cd(live: Live, ns: str) -> AsyncIterator[Client]:
+    """Our own client, on the test's namespace."""
+    async with Client.connect(kubeconfig=live.kubeconfig, namespace=ns) as client:
+        yield client
