@@ -80,7 +80,7 @@ def test_any_text_is_a_pattern_or_a_pattern_error(pattern, text):
         return
     try:
         expected = bool(re.search(pattern, text, re.ASCII))
-    except re.error:
+    except (re.error, FutureWarning):  # Python keeps `||` and `--` in a set for later
         return
     if "$" not in pattern and "{" not in pattern:  # Python's `$` also stands before a last newline.
         assert matched == expected
