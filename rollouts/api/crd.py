@@ -14,6 +14,7 @@ from rollouts.api.experiment import Experiment
 from rollouts.api.meta import GROUP, VERSION, Object
 from rollouts.api.rollout import Rollout
 from rollouts.api.schema import structural
+from rollouts.api.unsupported import not_yet
 
 _HEADER = "# Generated from rollouts/api by `rollouts crds`; change the models instead.\n"
 
@@ -149,7 +150,7 @@ def _definition(each: Definition) -> Object:
         version["additionalPrinterColumns"] = [_column(column) for column in each.columns]
     if each.subresources:
         version["subresources"] = {name: dict(paths) for name, paths in each.subresources}
-    version["schema"] = {"openAPIV3Schema": structural(each.model)}
+    version["schema"] = {"openAPIV3Schema": _marked(structural(each.model), not_yet(kind))}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -167,6 +168,17 @@ def _definition(each: Definition) -> Object:
             "versions": [version],
         },
     }
+
+
+def _marked(schema: Object, patterns: tuple[str, ...]) -> Object:
+    """The schema, with a word at each field that is refused; `kubectl explain` shows it."""
+    for pattern in patterns:
+        node = field = schema
+        for part in pattern.removeprefix(".").split("."):
+            field = node["properties"][part.removesuffix("[]")]
+            node = field["items"] if part.endswith("[]") else field
+        field["description"] = f"{field['description']} Not supported yet."
+    return schema
 
 
 def _column(column: Column) -> Object:

@@ -11,6 +11,20 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import dump
 from rollouts.api.paths import find, show
 
+_SOURCE = (
+    "chart",
+    "helm",
+    "plugin",
+    "ref",
+    "tagPrefix",
+    "directory.jsonnet.extVars",  # empty, `jsonnet: {}` is what Argo CD writes beside `recurse`
+    "directory.jsonnet.libs",
+    "directory.jsonnet.tlas",
+    "kustomize.version",
+    "kustomize.kubeVersion",
+    "kustomize.apiVersions",
+)
+
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "Rollout": (
         ".spec.workloadRef",
@@ -49,28 +63,43 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
     "Application": (
         ".spec.sources",
         ".spec.sourceHydrator",
-        ".spec.source.chart",
-        ".spec.source.helm",
-        ".spec.source.plugin",
-        ".spec.source.ref",
-        ".spec.source.tagPrefix",
-        ".spec.source.directory.jsonnet",
-        ".spec.source.kustomize.version",
-        ".spec.source.kustomize.kubeVersion",
-        ".spec.source.kustomize.apiVersions",
+        *(f".spec.source.{field}" for field in _SOURCE),
         ".spec.ignoreDifferences[].jqPathExpressions",
         ".spec.ignoreDifferences[].managedFieldsManagers",
+        ".spec.syncPolicy.retry.refresh",
         ".operation.sync.revisions",
         ".operation.sync.sources",
         ".operation.sync.manifests",
+        *(f".operation.sync.source.{field}" for field in _SOURCE),
+        ".operation.sync.syncStrategy.apply.force",
+        ".operation.sync.syncStrategy.hook.force",
+        ".operation.sync.resources[].exclude",
+        ".operation.retry.refresh",
+    ),
+    "AppProject": (
+        ".spec.sourceNamespaces",
+        ".spec.roles",
+        ".spec.syncWindows",
+        ".spec.orphanedResources",
+        ".spec.permitOnlyProjectScopedClusters",
+        ".spec.destinationServiceAccounts",
+        ".spec.signatureKeys",
+        ".spec.sourceIntegrity",
     ),
     "Experiment": (".spec",),
+}
+"""Field paths by kind."""
+
+_JUDGED_AS: Mapping[str, str] = {
+    "AnalysisRun": "AnalysisTemplate",
+    "ClusterAnalysisTemplate": "AnalysisTemplate",
 }
 
 _REMEDY: Mapping[str, str] = {
     "Rollout": "remove it; rolling, blue/green and canary with nginx or the Gateway API are supported",
     "AnalysisTemplate": "remove it; prometheus, web, job and traffic are supported",
     "Application": "remove it; a folder of a Git repository with plain or kustomize manifests is supported",
+    "AppProject": "remove it; limits on repositories, destinations and kinds are supported",
     "Experiment": "experiments are not run yet; remove the object",
 }
 
@@ -79,6 +108,11 @@ PLUGINS: Mapping[str, str] = {
     "AnalysisTemplate": ".spec.metrics[].provider.plugin.*",
 }
 """Where an object names plugins."""
+
+
+def not_yet(kind: str) -> tuple[str, ...]:
+    """The fields of a kind that are refused, as patterns for `rollouts.api.paths.find`."""
+    return NOT_YET.get(_JUDGED_AS.get(kind, kind), ())
 
 
 def unknown_plugins(kind: str, model: BaseModel, known: Collection[str]) -> tuple[InvalidSpec, ...]:
@@ -95,6 +129,6 @@ def refused(kind: str, model: BaseModel) -> tuple[InvalidSpec, ...]:
     body = dump(model)
     return tuple(
         InvalidSpec(path, f"not supported yet, got {show(value, path)}; {_REMEDY[kind]}", value)
-        for pattern in NOT_YET[kind]
+        for pattern in not_yet(kind)
         for path, value in find(body, pattern)
     )

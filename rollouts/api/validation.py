@@ -16,6 +16,7 @@ from rollouts.api.analysis import AnalysisRun, AnalysisTemplate
 from rollouts.api.analysis_rules import analysis_problems
 from rollouts.api.application import Application
 from rollouts.api.application_rules import application_problems
+from rollouts.api.appproject import AppProject
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.experiment import Experiment
 from rollouts.api.gateway_plugin import NAME as GATEWAY_PLUGIN
@@ -81,6 +82,11 @@ def validate_analysis_template(
 def validate_application(application: Application) -> tuple[InvalidSpec, ...]:
     """List what is wrong with an application, then what the engine does not act on yet."""
     return (*application_problems(application), *refused("Application", application))
+
+
+def validate_project(project: AppProject) -> tuple[InvalidSpec, ...]:
+    """List what of a project is not acted on yet; a limit that is passed over would be none."""
+    return refused("AppProject", project)
 
 
 def validate_experiment(experiment: Experiment) -> tuple[InvalidSpec, ...]:

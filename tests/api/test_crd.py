@@ -95,6 +95,13 @@ def test_every_field_is_described(kind: str) -> None:
         assert text.endswith("."), f"{kind}{path}: {text}"
 
 
+def test_what_is_refused_says_so_where_it_is_explained() -> None:
+    experiment = at("Rollout", ".spec.strategy.canary.steps[].experiment")
+    assert experiment["description"].endswith("Not supported yet.")
+    sources = at("Application", ".spec.sources")
+    assert sources["description"] == "Several such places at once. Not supported yet."
+
+
 def test_only_a_rollout_has_subresources() -> None:
     """AnalysisRun, Experiment and Application are written as a whole; upstream's clients rely on it."""
     served = {kind: each["spec"]["versions"][0].get("subresources") for kind, each in DEFINITIONS.items()}

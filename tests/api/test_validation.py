@@ -10,6 +10,7 @@ import yaml
 
 from rollouts.api.analysis import AnalysisTemplate
 from rollouts.api.application import Application
+from rollouts.api.appproject import AppProject
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.experiment import Experiment
 from rollouts.api.rollout import Rollout
@@ -18,6 +19,7 @@ from rollouts.api.validation import (
     validate_analysis_template,
     validate_application,
     validate_experiment,
+    validate_project,
     validate_rollout,
 )
 
@@ -27,6 +29,7 @@ KINDS: dict[str, tuple[Any, Callable[..., tuple[InvalidSpec, ...]]]] = {
     "blue-green": (Rollout, validate_rollout),
     "template": (AnalysisTemplate, validate_analysis_template),
     "application": (Application, validate_application),
+    "project": (AppProject, validate_project),
     "experiment": (Experiment, validate_experiment),
 }
 
