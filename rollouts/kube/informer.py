@@ -187,8 +187,11 @@ class Informer:
             self._streams_lists = False
             return Paging()
         obj = _slim(event["object"])
-        if event["type"] == "ADDED":
+        if event["type"] in ("ADDED", "MODIFIED"):
             state.objects[_place(obj)] = obj
+            return state
+        if event["type"] == "DELETED":  # between its turn and the end of the list
+            state.objects.pop(_place(obj), None)
             return state
         version = obj["metadata"]["resourceVersion"]
         annotations = obj["metadata"].get("annotations") or {}

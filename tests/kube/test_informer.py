@@ -50,6 +50,18 @@ def test_the_initial_list_comes_over_the_watch_and_appears_at_once() -> None:
     assert queries(script)[0]["sendInitialEvents"] == "true"
 
 
+def test_what_changes_while_the_list_streams_is_not_lost() -> None:
+    """A server may tell news of an object before it says that the initial list is complete."""
+    script = Scripted(
+        streams=[
+            [added("x", 1), added("y", 2), changed("x", 3), deleted("y", 4), bookmark(5, end=True), HANG]
+        ]
+    )
+    store, told, _ = follow(script)
+    assert store == {"x": "3"}
+    assert told == [(None, "3")]
+
+
 def test_nothing_is_shown_before_the_list_is_complete() -> None:
     store, told, informer = follow(Scripted(streams=[[added("x", 1), HANG]]))
     assert (store, told, informer.synced.is_set()) == ({}, [], False)
