@@ -59,7 +59,7 @@ class Argument(Spec):
     value: str | None = None
     """The value; without one, whoever starts the run must give it."""
     value_from: ValueFrom | None = None
-    """Where to take the value instead of writing it here."""
+    """Where to take the value: exactly one of secretKeyRef and fieldRef."""
 
 
 class Metric(Spec):
@@ -86,7 +86,7 @@ class Metric(Spec):
     consecutive_success_limit: IntOrString | None = None
     """Succeed as soon as so many measurements in a row did; 0 by default turns that off."""
     provider: MetricProvider = MetricProvider()
-    """Where the value comes from."""
+    """Where the value comes from: exactly one provider."""
 
 
 class AnalysisTemplateRef(Spec):

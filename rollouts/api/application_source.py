@@ -220,7 +220,7 @@ class ApplicationSource(Spec):
     target_revision: str = ""
     """A branch, a tag or a commit; HEAD by default. Of a chart, a version."""
     helm: ApplicationSourceHelm | None = None
-    """How a chart is rendered."""
+    """How a chart is rendered; parameters win over valuesObject, then values, then valueFiles."""
     kustomize: ApplicationSourceKustomize | None = None
     """What is added to a kustomization."""
     directory: ApplicationSourceDirectory | None = None
@@ -247,7 +247,7 @@ class DrySource(Spec):
     path: str
     """The folder in the repository."""
     helm: ApplicationSourceHelm | None = None
-    """How a chart is rendered."""
+    """How a chart is rendered; parameters win over valuesObject, then values, then valueFiles."""
     kustomize: ApplicationSourceKustomize | None = None
     """What is added to a kustomization."""
     directory: ApplicationSourceDirectory | None = None

@@ -33,7 +33,7 @@ class AnalysisRunArgument(Spec):
     value: str | None = None
     """The value, as text."""
     value_from: ArgumentValueFrom | None = None
-    """Where to take the value instead of writing it here."""
+    """Where to take the value: exactly one of podTemplateHashValue and fieldRef."""
 
 
 class RolloutAnalysisTemplate(Spec):
@@ -100,7 +100,7 @@ class HeaderRoutingMatch(Spec):
     header_name: str
     """The name of the HTTP header."""
     header_value: StringMatch | None = None
-    """What the value must look like."""
+    """What the value must look like: exactly one of exact, prefix and regex."""
 
 
 class SetHeaderRoute(Spec):
@@ -116,11 +116,11 @@ class RouteMatch(Spec):
     """A request by method, path and headers."""
 
     method: StringMatch | None = None
-    """The HTTP method."""
+    """The HTTP method: exactly one of exact, prefix and regex."""
     path: StringMatch | None = None
-    """The path of the URL."""
+    """The path of the URL: exactly one of exact, prefix and regex."""
     headers: dict[str, StringMatch] = {}
-    """Headers by name."""
+    """Headers by name, each with exactly one of exact, prefix and regex."""
 
 
 class SetMirrorRoute(Spec):
@@ -214,11 +214,11 @@ class CanaryStep(Spec):
     """One step of a canary: exactly one of these fields."""
 
     set_weight: int | None = Field(default=None, ge=0, le=MAX_INT32)
-    """Send this share of the traffic to the canary, in percent (of maxTrafficWeight, where that is set)."""
+    """The share of the traffic for the canary, in percent, or out of maxTrafficWeight where that is set."""
     pause: RolloutPause | None = None
     """Wait for a time, or until somebody promotes."""
     set_canary_scale: SetCanaryScale | None = None
-    """Size the canary apart from its weight; only with trafficRouting."""
+    """Size the canary apart from its weight, by one of the three fields; only with trafficRouting."""
     set_header_route: SetHeaderRoute | None = None
     """Send requests with certain headers to the canary."""
     set_mirror_route: SetMirrorRoute | None = None
@@ -291,7 +291,7 @@ class CanaryStrategy(Spec):
     analysis: RolloutAnalysisBackground | None = None
     """An analysis that runs beside the steps and aborts the update when it fails."""
     anti_affinity: AntiAffinity | None = None
-    """How strictly new pods keep off the nodes of the stable ones."""
+    """How strictly new pods keep off the nodes of the stable ones: exactly one of the two."""
     canary_metadata: PodTemplateMetadata | None = None
     """Labels and annotations of the pods while they are the canary."""
     stable_metadata: PodTemplateMetadata | None = None

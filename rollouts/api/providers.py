@@ -85,7 +85,7 @@ class PrometheusMetric(Spec):
     headers: tuple[WebMetricHeader, ...] = ()
     """HTTP headers to send along."""
     authentication: Authentication = Authentication()
-    """How to authenticate; not at all by default."""
+    """How to authenticate: at most one of the three; not at all by default."""
     range_query: PrometheusRangeQueryArgs | None = None
     """Ask for a range of time; without it, for this moment."""
 
@@ -110,7 +110,7 @@ class WebMetric(Spec):
     insecure: bool = False
     """Do not verify the server's certificate; false by default."""
     authentication: Authentication = Authentication()
-    """How to authenticate; not at all by default."""
+    """How to authenticate: at most one of the three; not at all by default."""
 
 
 class JobMetric(Spec):

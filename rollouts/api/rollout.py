@@ -61,7 +61,7 @@ class BlueGreenStrategy(Spec):
     post_promotion_analysis: RolloutAnalysis | None = None
     """An analysis after the switch; when it fails, traffic goes back to the old version."""
     anti_affinity: AntiAffinity | None = None
-    """How strictly new pods keep off the nodes of the old ones."""
+    """How strictly new pods keep off the nodes of the old ones: exactly one of the two."""
     preview_metadata: PodTemplateMetadata | None = None
     """Labels and annotations of the pods while they are the preview."""
     active_metadata: PodTemplateMetadata | None = None
@@ -72,9 +72,9 @@ class RolloutStrategy(Spec):
     """Exactly one of the two."""
 
     blue_green: BlueGreenStrategy | None = None
-    """Switch all traffic at once, after a preview."""
+    """Run the new version beside the old one and switch all traffic at once."""
     canary: CanaryStrategy | None = None
-    """Move traffic or pods over step by step."""
+    """Shift traffic or pods step by step; without steps this is a rolling update."""
 
 
 class RollbackWindowSpec(Spec):
@@ -121,7 +121,7 @@ class RolloutSpec(Spec):
     analysis: AnalysisRunStrategy | None = None
     """How many finished analysis runs are kept."""
     strategy: RolloutStrategy = RolloutStrategy()
-    """How a new version arrives: canary or blue/green."""
+    """How a new version arrives: exactly one of canary and blueGreen."""
 
 
 class Rollout(Spec):
