@@ -36,6 +36,15 @@ def controller_of(item: Object) -> Object | None:
     return next((owner for owner in owners if owner.get("controller")), None)
 
 
+_NOBODY = ""
+"""In place of the uid of an owner."""
+
+
+def _owner_uid(item: Object) -> str:
+    owner = controller_of(item)
+    return _NOBODY if owner is None else str(owner["uid"])
+
+
 class Cache:
     """A mirror of some kinds. Objects are shared: whoever reads one never changes it."""
 
@@ -63,6 +72,11 @@ class Cache:
     def owned(self, resource: Resource, owner: Object) -> list[Object]:
         """The objects that `owner` controls."""
         return [*self._owned.get((resource, owner["metadata"]["uid"]), {}).values()]
+
+    def orphans(self, resource: Resource, namespace: str) -> list[Object]:
+        """The objects of a namespace that no controller has."""
+        found = self._owned.get((resource, _NOBODY), {})
+        return [item for (where, _), item in found.items() if where == namespace]
 
     async def synced(self) -> None:
         """Wait until every kind has been listed once."""
@@ -153,8 +167,7 @@ class Cache:
                 return
             self._unindex(resource, old)
         self._objects[resource][key] = item
-        if owner := controller_of(item):
-            self._owned[resource, owner["uid"]][key] = item
+        self._owned[resource, _owner_uid(item)][key] = item
         self._tell(resource, item)
 
     def _remove(self, resource: Resource, item: Object) -> None:
@@ -169,13 +182,11 @@ class Cache:
         self._tell(resource, item)
 
     def _unindex(self, resource: Resource, item: Object) -> None:
-        owner = controller_of(item)
-        if owner is None:
-            return
-        siblings = self._owned[resource, owner["uid"]]
+        uid = _owner_uid(item)
+        siblings = self._owned[resource, uid]
         siblings.pop(key_of(item), None)
         if not siblings:
-            del self._owned[resource, owner["uid"]]
+            del self._owned[resource, uid]
 
     def _tell(self, resource: Resource, item: Object) -> None:
         for listener in self._listeners:

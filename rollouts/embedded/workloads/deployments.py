@@ -11,7 +11,8 @@ from typing import Any
 
 from rollouts.api.meta import Object, format_time, parse_time
 from rollouts.embedded.workloads import podview
-from rollouts.embedded.workloads.cache import Cache, Key, controller_of, key_of
+from rollouts.embedded.workloads.adoption import claim, owners_or_suitors
+from rollouts.embedded.workloads.cache import Cache, Key, key_of
 from rollouts.embedded.workloads.loop import Loop
 from rollouts.embedded.workloads.pods import Clock, owner_reference
 from rollouts.kube.resources import DEPLOYMENTS, REPLICA_SETS
@@ -268,14 +269,14 @@ class Deployments:
     def __init__(self, cache: Cache, clock: Clock) -> None:
         self._cache = cache
         self._clock = clock
-        watches = {DEPLOYMENTS: lambda item: (key_of(item),), REPLICA_SETS: _owners}
+        watches = {DEPLOYMENTS: lambda item: (key_of(item),), REPLICA_SETS: self._owners}
         self.loop = Loop(cache, watches, self._reconcile)
 
     async def _reconcile(self, key: Key) -> timedelta | None:
         deployment = self._cache.get(DEPLOYMENTS, key)
         if deployment is None or "deletionTimestamp" in deployment["metadata"]:
             return None
-        children = self._cache.owned(REPLICA_SETS, deployment)
+        children = await claim(self._cache, REPLICA_SETS, deployment, DEPLOYMENTS)
         decided = plan(deployment, children, self._clock())
         by_name = {rs["metadata"]["name"]: rs for rs in children}
         if decided.create is not None:
@@ -296,8 +297,5 @@ class Deployments:
             await self._cache.patch(DEPLOYMENTS, current, patch)
         return decided.look_again
 
-
-def _owners(rs: Object) -> Iterable[Key]:
-    owner = controller_of(rs)
-    if owner is not None and owner["kind"] == "Deployment":
-        yield rs["metadata"].get("namespace", ""), owner["name"]
+    def _owners(self, rs: Object) -> Iterable[Key]:
+        return owners_or_suitors(self._cache, DEPLOYMENTS, rs)

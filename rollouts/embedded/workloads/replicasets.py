@@ -8,7 +8,8 @@ from typing import Any
 
 from rollouts.api.meta import Object, parse_time
 from rollouts.embedded.workloads import podview
-from rollouts.embedded.workloads.cache import Cache, Key, controller_of, key_of
+from rollouts.embedded.workloads.adoption import claim, owners_or_suitors
+from rollouts.embedded.workloads.cache import Cache, Key, key_of
 from rollouts.embedded.workloads.loop import Loop
 from rollouts.embedded.workloads.pods import Clock, pod_from
 from rollouts.kube.resources import PODS, REPLICA_SETS
@@ -96,13 +97,15 @@ class ReplicaSets:
         self._cache = cache
         self._clock = clock
         self._made = itertools.count()
-        self.loop = Loop(cache, {REPLICA_SETS: lambda item: (key_of(item),), PODS: _owners}, self._reconcile)
+        watches = {REPLICA_SETS: lambda item: (key_of(item),), PODS: self._owners}
+        self.loop = Loop(cache, watches, self._reconcile)
 
     async def _reconcile(self, key: Key) -> timedelta | None:
         replica_set = self._cache.get(REPLICA_SETS, key)
         if replica_set is None:
             return None
-        decided = plan(replica_set, self._cache.owned(PODS, replica_set), self._clock())
+        pods = await claim(self._cache, PODS, replica_set, REPLICA_SETS)
+        decided = plan(replica_set, pods, self._clock())
         for _ in range(decided.create):
             template = replica_set["spec"]["template"]
             await self._cache.create(PODS, pod_from(replica_set, REPLICA_SETS, template, next(self._made)))
@@ -114,8 +117,5 @@ class ReplicaSets:
         await self._cache.write_status(REPLICA_SETS, replica_set, decided.status)
         return decided.look_again
 
-
-def _owners(pod: Object) -> Iterable[Key]:
-    owner = controller_of(pod)
-    if owner is not None and owner["kind"] == "ReplicaSet":
-        yield pod["metadata"].get("namespace", ""), owner["name"]
+    def _owners(self, pod: Object) -> Iterable[Key]:
+        return owners_or_suitors(self._cache, REPLICA_SETS, pod)

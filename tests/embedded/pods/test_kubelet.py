@@ -23,6 +23,7 @@ from rollouts.kube.resources import (
     EVENTS,
     JOBS,
     PODS,
+    REPLICA_SETS,
     SERVICES,
 )
 from tests.embedded.live import is_ready
@@ -198,3 +199,41 @@ async def test_what_has_no_effect_here_is_told_in_an_event_and_the_pod_runs_all_
     told = [(e["involvedObject"]["name"], e["reason"], e["message"].partition(":")[0]) for e in events]
     assert told == [("p", "Unsupported", ".spec.containers[0].livenessProbe")]
     assert is_ready(await get_pod(client))
+
+
+async def _sets(client: Client) -> dict[str, str]:
+    """ReplicaSets by name, and the uid of the Deployment that has them."""
+    items = (await client.list(REPLICA_SETS, "default"))["items"]
+    return {
+        item["metadata"]["name"]: "".join(o["uid"] for o in item["metadata"].get("ownerReferences") or ())
+        for item in items
+    }
+
+
+@in_a_world
+async def test_a_deployment_adopts_the_replica_sets_and_pods_that_an_earlier_one_left(client: Client) -> None:
+    await client.create(DEPLOYMENTS, deployment("d", "x/app:1", replicas=2), "default")
+    await asyncio.sleep(5)
+    before = {pod["metadata"]["uid"] for pod in (await client.list(PODS, "default"))["items"]}
+    await client.delete(DEPLOYMENTS, "d", "default", propagation="Orphan")
+    assert [*(await _sets(client)).values()] == [""]
+    again = await client.create(DEPLOYMENTS, deployment("d", "x/app:1", replicas=2), "default")
+    await asyncio.sleep(5)
+    assert [*(await _sets(client)).values()] == [again["metadata"]["uid"]]
+    assert {pod["metadata"]["uid"] for pod in (await client.list(PODS, "default"))["items"]} == before
+
+
+@in_a_world
+async def test_a_pod_that_loses_its_label_is_set_free_and_replaced(client: Client) -> None:
+    """The way to take a pod out of service and look at it in peace."""
+    await client.create(DEPLOYMENTS, deployment("d", "x/app:1", replicas=2), "default")
+    await asyncio.sleep(5)
+    suspect = (await client.list(PODS, "default"))["items"][0]["metadata"]["name"]
+    await client.patch(PODS, suspect, {"metadata": {"labels": {"app": "suspect"}}}, "default")
+    await asyncio.sleep(5)
+    assert len((await client.list(PODS, "default", label_selector="app=d"))["items"]) == 2
+    found = await get_pod(client, suspect)
+    assert (found["metadata"].get("ownerReferences"), is_ready(found)) == (None, True)
+    await client.patch(PODS, suspect, {"metadata": {"labels": {"app": "d"}}}, "default")
+    await asyncio.sleep(60)
+    assert len((await client.list(PODS, "default"))["items"]) == 2
