@@ -8,11 +8,13 @@ from typing import Any
 from rollouts.api.meta import Object, format_time
 from rollouts.embedded.api.kinds import Kind
 from rollouts.embedded.api.objects import Objects, view
-from rollouts.embedded.api.status import bad_request, conflict, invalid, unsupported, wrong
+from rollouts.embedded.api.status import bad_request, conflict, forbidden, invalid, unsupported, wrong
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 _POLICIES = ("Background", "Foreground", "Orphan")
+_LASTING = frozenset({"default", "kube-public", "kube-system", "rollouts-system"})
+"""Namespaces that a cluster cannot be without: Kubernetes' own, and the one that holds the ingress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,10 @@ def delete(objects: Objects, kind: Kind, namespace: str, name: str, options: Del
     """Delete an object, or mark it as being deleted; returns a Status when it is gone, else the object.
 
     Raises:
-        Refusal: 404, or 409 for a precondition.
+        Refusal: 403 for a namespace that must stay, 404, or 409 for a precondition.
     """
+    if kind.key == ("", "namespaces") and name in _LASTING:
+        raise forbidden(kind.plural, kind.group, name, "this namespace may not be deleted")
     obj = objects.get(kind, namespace, name)
     _check_preconditions(kind, obj, options)
     last = remove_or_mark(objects, kind, obj, options)

@@ -149,6 +149,13 @@ async def test_a_namespace_empties_itself_and_then_goes(client):
         await client.get(NAMESPACES, "team")
 
 
+@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public", "rollouts-system"])
+async def test_the_namespaces_of_the_cluster_itself_stay(client, name):
+    with pytest.raises(Forbidden, match=f'"{name}" is forbidden: this namespace may not be deleted'):
+        await client.delete(NAMESPACES, name)
+    await client.get(NAMESPACES, name)
+
+
 async def test_a_definition_goes_after_its_objects(client, server):
     server.install_crds([widget_crd()])
     await client.create(WIDGETS, widget(a=1), "default")
