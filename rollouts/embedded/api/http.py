@@ -101,7 +101,7 @@ def _handler(server: ApiServer, token: str) -> _Handler:
 
     async def handle(incoming: web.Request) -> web.StreamResponse:
         path = incoming.rel_url.raw_path
-        shown = incoming.headers.get("authorization", "").encode()
+        shown = incoming.headers.get("authorization", "").encode(errors="surrogateescape")
         try:
             if path.rstrip("/") not in _OPEN_TO_ALL and not hmac.compare_digest(shown, expected):
                 raise Refusal(401, "Unauthorized", "Unauthorized")

@@ -40,6 +40,17 @@ async def test_only_the_token_lets_in(server):
             assert (health.status, await health.text()) == (200, "ok")
 
 
+async def test_a_token_that_is_no_text_does_not_let_in_either(server):
+    async with await serve(server) as serving:
+        trust = ssl.create_default_context(cadata=serving.ca.decode())
+        host, port = serving.url.removeprefix("https://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=trust)
+        writer.write(b"GET /api HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n")
+        assert (await reader.readline()).split()[1] == b"401"
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_the_certificate_is_of_our_own_authority(server):
     async with await serve(server) as serving, aiohttp.ClientSession() as http:
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
