@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import signal
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
@@ -18,6 +19,9 @@ from rollouts.kube.transport import Response
 
 _START_LIMIT = 15.0
 """Seconds."""
+
+_PUBLISHED = re.compile("/stats(/[a-z]+)?|/clusters|/config_dump")
+"""To the letter, for a path with dots in it leads elsewhere."""
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +92,7 @@ class Envoy:
     async def admin(self, path: str, query: Mapping[str, str]) -> Response:
         """Read from the admin interface; only statistics, clusters and the configuration can be read."""
         clean = "/" + path.strip("/")
-        if not (clean == "/stats" or clean.startswith("/stats/") or clean in ("/clusters", "/config_dump")):
+        if not _PUBLISHED.fullmatch(clean):
             message = f"{clean} is not published; use /stats, /clusters or /config_dump"
             return Response(code=403, body=message, headers={"content-type": "text/plain"})
         try:

@@ -259,7 +259,8 @@ async def test_counters_and_latencies_are_published_and_endpoint_changes_do_not_
 
 async def test_the_admin_interface_shows_statistics_and_takes_no_orders(cluster: Cluster) -> None:
     assert (await cluster.envoy.admin("/clusters", {})).code == 200
-    for path in ("/quitquitquit", "/logging", "/runtime_modify", "/"):
+    elsewhere = ("/stats/../certs", "/stats/%2e%2e/memory", "/stats?x=/..", "/stats/prometheus/../../memory")
+    for path in ("/quitquitquit", "/logging", "/runtime_modify", "/", *elsewhere):
         assert (await cluster.envoy.admin(path, {})).code == 403
 
 
