@@ -39,6 +39,8 @@ NAMESPACE = "rollouts-system"
 ADMIN_PORT = 9901
 """The number of the Service port `admin`: a Unix socket, reached through the API server alone."""
 
+_LOG_OPTIONS_REFUSED = ("follow", "previous", "timestamps", "sinceSeconds", "sinceTime")
+
 _NODES = Resource("", "v1", "Node", "nodes", namespaced=False)
 
 
@@ -183,15 +185,19 @@ async def _end(work: asyncio.Task[None]) -> None:
 
 
 def _log(node: Kubelet, namespace: str, pod: str, query: dict[str, str]) -> str:
+    for option in _LOG_OPTIONS_REFUSED:
+        if query.get(option, "false") != "false":
+            message = f"{option}: the embedded cluster does not know this option of logs; leave it out"
+            raise Refusal(501, "NotImplemented", message)
     container = query.get("container", "")
     written = node.log_of(namespace, pod, container)
     if written is None:
         raise Refusal(
             400, "BadRequest", f'container "{container}" in pod "{pod}" has not started: it has no log'
         )
-    text = written.decode(errors="replace")
-    tail = query.get("tailLines", "")
-    if not tail.isdigit():
-        return text
-    lines = text.splitlines(keepends=True)
-    return "".join(lines[max(0, len(lines) - int(tail)) :])
+    if (tail := query.get("tailLines", "")).isdigit():
+        lines = written.splitlines(keepends=True)
+        written = b"".join(lines[max(0, len(lines) - int(tail)) :])
+    if (limit := query.get("limitBytes", "")).isdigit():
+        written = written[: int(limit)]
+    return written.decode(errors="replace")

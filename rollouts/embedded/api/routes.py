@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from rollouts.embedded.api.kinds import Kind, Registry
-from rollouts.embedded.api.status import no_such_path
+from rollouts.embedded.api.status import Refusal, no_such_path
+
+_CONNECTIONS = frozenset({"exec", "attach", "portforward"})
+"""Parts of a pod that are a connection into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ def find(registry: Registry, path: str) -> Route:
     """Read `/api/v1/...` or `/apis/{group}/{version}/...`.
 
     Raises:
-        Refusal: no such kind, or no such place under it (404).
+        Refusal: no such kind, or no such place under it (404); or one that only real nodes have (501).
     """
     parts = [unquote(part) for part in path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) > 2:
@@ -44,6 +47,9 @@ def find(registry: Registry, path: str) -> Route:
     name, subresource = (*parts[1:3], "", "")[:2]
     if name and kind.namespaced and not namespace:
         raise no_such_path()
+    if kind.key == ("", "pods") and subresource in _CONNECTIONS:
+        message = f"the embedded cluster has no {subresource}: its pods are processes of this machine"
+        raise Refusal(501, "NotImplemented", message, name=name)
     if subresource and subresource not in kind.all_subresources:
         raise no_such_path()
     rest = "/".join(parts[3:])

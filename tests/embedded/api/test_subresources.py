@@ -89,6 +89,13 @@ async def test_logs_come_from_whoever_runs_the_pod(client, server):
         await client.raw("/api/v1/namespaces/default/pods/nobody/log")
 
 
+@pytest.mark.parametrize("way", ["exec", "attach", "portforward"])
+async def test_a_way_into_a_pod_is_refused_by_name(client, way):
+    await client.create(PODS, pod(), "default")
+    with pytest.raises(ServerError, match=f"the embedded cluster has no {way}"):
+        await client.raw(f"/api/v1/namespaces/default/pods/p/{way}")
+
+
 async def test_a_service_is_reached_through_its_proxy(client, server):
     async def answer(path, query):
         return Response(code=200, body=f"{path} {query}")

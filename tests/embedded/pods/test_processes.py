@@ -17,7 +17,7 @@ from rollouts.api.meta import Object
 from rollouts.embedded.cluster import Cluster
 from rollouts.embedded.pods.addresses import Addresses, has_many_addresses
 from rollouts.embedded.workloads.endpointslices import PORTS_ANNOTATION
-from rollouts.kube.errors import NotFound
+from rollouts.kube.errors import NotFound, ServerError
 from rollouts.kube.resources import CONFIG_MAPS, PODS
 from tests.embedded.live import apply, is_ready, on_linux, stand_ins, until
 from tests.embedded.manifests import pod
@@ -147,6 +147,10 @@ async def test_the_log_is_bounded_and_its_tail_can_be_asked_for(cluster: Cluster
 
     await until(all_written)
     assert len(await log_of(cluster)) < 300_000
+    assert await log_of(cluster, tailLines="1", limitBytes="4") == "line"
+    for option in ({"follow": "true"}, {"previous": "true"}, {"sinceSeconds": "5"}):
+        with pytest.raises(ServerError, match=f"{next(iter(option))}: the embedded cluster does not know"):
+            await log_of(cluster, **option)
 
 
 async def test_a_container_that_crashes_is_started_again_and_then_waits(cluster: Cluster) -> None:
