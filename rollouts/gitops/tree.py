@@ -131,6 +131,7 @@ class Tree:
         if depth > _DEEPEST:
             raise InvalidSpec(_PATH, f'"{path}" lies more than {_DEEPEST} folders deep', path)
         for entry in tree:
+            _check_name(path, str(entry.name))
             name = posixpath.join(path, str(entry.name))
             self._visited += 1
             if self._visited > _MOST_ENTRIES:
@@ -226,6 +227,16 @@ def clean_path(path: str) -> str:
             _PATH, f'"{path}" must be a folder inside the repository, without a leading slash', path
         )
     return "" if clean == "." else clean
+
+
+def _check_name(folder: str, name: str) -> None:
+    """A tree that was made by hand may hold names which lead elsewhere once they are written to a disk."""
+    if name in ("", ".", "..") or name.lower() == ".git" or "/" in name or "\0" in name:
+        raise InvalidSpec(
+            _PATH,
+            f'"{folder or "."}" holds an entry named "{name}", which git does not make; remove it',
+            name,
+        )
 
 
 def _megabytes(size: int) -> str:
