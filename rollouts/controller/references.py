@@ -5,9 +5,13 @@ Each sentence names the object, the field, the value and what to do.
 
 from collections.abc import Iterator
 
+from analysis.validation import template_problems
+from rollouts.api.analysis import AnalysisTemplate
 from rollouts.api.canary import RolloutAnalysis, RolloutAnalysisTemplate
+from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
+from rollouts.api.validation import parse
 from rollouts.controller import routes
 from rollouts.controller.labels import MANAGED_BY, POD_HASH
 from rollouts.kube.resources import ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES, INGRESSES, SERVICES
@@ -76,15 +80,28 @@ def _services(store: Store, rollout: Rollout) -> Iterator[str]:
 
 
 def _templates(store: Store, rollout: Rollout) -> Iterator[str]:
+    """Looks into them before they are needed: a mistake is told when it is made, not during an update."""
     for ref in templates(rollout):
         if ref.cluster_scope:
-            if store.get(CLUSTER_ANALYSIS_TEMPLATES, ref.template_name) is None:
+            found = store.get(CLUSTER_ANALYSIS_TEMPLATES, ref.template_name)
+            if found is None:
                 yield f'ClusterAnalysisTemplate "{ref.template_name}" not found; create or rename it'
-        elif store.get(ANALYSIS_TEMPLATES, ref.template_name, rollout.metadata.namespace) is None:
-            yield (
-                f'AnalysisTemplate "{ref.template_name}" not found in namespace '
-                f"{rollout.metadata.namespace}; create it, correct the name, or set clusterScope"
-            )
+        else:
+            found = store.get(ANALYSIS_TEMPLATES, ref.template_name, rollout.metadata.namespace)
+            if found is None:
+                yield (
+                    f'AnalysisTemplate "{ref.template_name}" not found in namespace '
+                    f"{rollout.metadata.namespace}; create it, correct the name, or set clusterScope"
+                )
+        if found is not None:
+            yield from (f'{found["kind"]} "{ref.template_name}": {problem}' for problem in _broken(found))
+
+
+def _broken(template: Object) -> tuple[InvalidSpec, ...]:
+    try:
+        return template_problems(parse(AnalysisTemplate, template))
+    except InvalidSpec as problem:
+        return (problem,)
 
 
 def _routes(store: Store, rollout: Rollout) -> Iterator[str]:

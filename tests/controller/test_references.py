@@ -51,6 +51,14 @@ def test_what_is_missing_is_named(missing: str, said: str) -> None:
     assert "create it" in problem
 
 
+def test_a_condition_that_does_not_parse_is_named_before_it_is_needed() -> None:
+    store = world()
+    store.put(ANALYSIS_TEMPLATES, in_default(success_rate(successCondition="result >=")))
+    (problem,) = problems(store, shop())
+    field = ".spec.metrics[0].successCondition"
+    assert problem.startswith(f'AnalysisTemplate "success-rate": {field}: condition "result >="')
+
+
 def test_a_route_of_the_gateway_api_that_is_missing_is_named() -> None:
     plugin = {"argoproj-labs/gatewayAPI": {"httpRoute": "shop", "namespace": "default"}}
     (problem,) = problems(world(), shop(trafficRouting={"plugins": plugin}))
