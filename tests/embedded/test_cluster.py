@@ -90,6 +90,17 @@ POD = json.dumps(
 )
 
 
+PARENT = json.dumps(
+    {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "parent"},
+        "spec": {"containers": [{"name": "c", "image": "x", "command": ["sh", "-c", "sleep 600 & wait"]}]},
+    }
+)
+"""Its process has one of its own."""
+
+
 def test_kubectl_works_with_what_up_wrote_and_down_leaves_nothing(
     rollouts: Run, kubectl: Callable[..., str], home: Path
 ) -> None:
@@ -128,8 +139,10 @@ def test_a_cluster_that_is_killed_takes_its_pods_and_envoy_along_and_up_starts_a
 ) -> None:
     rollouts("cluster", "up")
     kubectl("apply", "-f", "-", manifest=POD)
-    kubectl("wait", "--for=condition=Ready", "pod/p", "--timeout=20s")
+    kubectl("apply", "-f", "-", manifest=PARENT)
+    kubectl("wait", "--for=condition=Ready", "pod/p", "pod/parent", "--timeout=20s")
     killed = record(home)
+    wait_for(lambda: len(children_of(killed.pid)) == 5)
     family = children_of(killed.pid)
     os.kill(killed.pid, signal.SIGKILL)
     wait_for(lambda: are_gone(family))
@@ -139,14 +152,19 @@ def test_a_cluster_that_is_killed_takes_its_pods_and_envoy_along_and_up_starts_a
 
 
 @on_linux
-def test_a_cluster_that_loses_its_processes_ends_and_says_why(rollouts: Run, home: Path) -> None:
+def test_a_cluster_that_loses_its_processes_ends_and_says_why(
+    rollouts: Run, kubectl: Callable[..., str], home: Path
+) -> None:
     rollouts("cluster", "up")
+    kubectl("apply", "-f", "-", manifest=PARENT)
     cluster = record(home)
+    wait_for(lambda: len(children_of(cluster.pid)) == 4)
+    family = children_of(cluster.pid)
     (parent,) = (
         pid for pid in children_of(cluster.pid) if b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()
     )
     os.kill(parent, signal.SIGKILL)
-    wait_for(lambda: state.birth(cluster.pid) is None)
+    wait_for(lambda: are_gone({cluster.pid, *family}))
     (line,) = (home / "cluster.log").read_text().strip().splitlines()[-1:]
     assert line == "Error: the cluster ends: the parent of the processes has gone, and they with it"
     assert not (home / "kubeconfig").exists()

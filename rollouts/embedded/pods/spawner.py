@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class Spawner:
         self._zygote: asyncio.subprocess.Process | None = None
         self._events: asyncio.Task[None] | None = None
         self._processes: dict[int, Spawned] = {}
-        self._started: dict[int, asyncio.Future[int]] = {}
+        self._started: dict[int, asyncio.Future[None]] = {}
         self._readers: set[asyncio.Task[None]] = set()
         self._count = 0
 
@@ -107,7 +108,7 @@ class Spawner:
         """
         self._count += 1
         process = Spawned(self, self._count)
-        started = asyncio.get_running_loop().create_future()
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._processes[process.number], self._started[process.number] = process, started
         reading, writing = os.pipe()
         try:
@@ -125,7 +126,7 @@ class Spawner:
         task = asyncio.create_task(_collect(await _reader(reading), process))
         self._readers.add(task)
         task.add_done_callback(self._readers.discard)
-        process.pid = await started
+        await started
         return process
 
     def send(self, command: Mapping[str, Any], *descriptors: int) -> None:
@@ -165,7 +166,8 @@ class Spawner:
         while line := await events.readline():
             event = json.loads(line)
             if "pid" in event:
-                self._started.pop(event["id"]).set_result(event["pid"])
+                self._processes[event["id"]].pid = event["pid"]
+                self._started.pop(event["id"]).set_result(None)
                 continue
             process = self._processes.pop(event["id"])
             process.code = event["exit"]
@@ -173,11 +175,14 @@ class Spawner:
         self._lose_all()
 
     def _lose_all(self) -> None:
-        """The parent has gone, and took everything with it."""
+        """The parent has gone, and its children with it; what those had started is left to us."""
         for future in self._started.values():
             if not future.done():
                 future.set_exception(Unavailable("the parent of the processes has gone"))
         for process in self._processes.values():
+            if process.pid:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
             process.code = 128 + signal.SIGKILL
             process.exited.set()
 

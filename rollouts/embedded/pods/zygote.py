@@ -133,7 +133,7 @@ def _signal_group(pid: int, number: int) -> None:
 
 def main() -> None:
     """Arguments: the descriptors of the command socket and of the event pipe."""
-    die_with_parent()
+    # It must not die with its parent, but outlive it for a moment: to end what it started, and theirs.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands = socket.socket(fileno=int(sys.argv[1]))
     zygote = Zygote(commands, int(sys.argv[2]))
