@@ -73,7 +73,7 @@ def find(secrets: Iterable[Object], url: str, project: str = "") -> Credentials:
         own = normalized(data.get("url", ""))
         if kind == "repository" and own == wanted:
             rank = 1 << 20
-        elif kind == "repo-creds" and own and wanted.startswith(own):
+        elif kind == "repo-creds" and own and _begins(wanted, own):
             rank = len(own)
         else:
             continue
@@ -109,7 +109,13 @@ def environment(credentials: Credentials, url: str) -> dict[str, str]:
     Redirects are not followed, so that the header reaches nobody else.
     """
     # A pack is kept as it came: unpacking a large file would compress it once more.
-    settings = {"http.followRedirects": "false", "fetch.unpackLimit": "1"}
+    settings = {
+        "http.followRedirects": "false",
+        "fetch.unpackLimit": "1",
+        # Nothing is at work on a mirror after the command that we wait for.
+        "gc.autoDetach": "false",
+        "maintenance.autoDetach": "false",
+    }
     if not url.startswith("https://"):
         credentials = NONE
     if credentials.bearer_token:
@@ -128,6 +134,15 @@ def environment(credentials: Credentials, url: str) -> dict[str, str]:
 def normalized(url: str) -> str:
     """A URL as it is compared: lower case, no trailing slash, no `.git`."""
     return url.strip().rstrip("/").removesuffix(".git").lower()
+
+
+def _begins(url: str, prefix: str) -> bool:
+    """Whether a URL begins with a prefix, on the very server of it and not on one that is named alike."""
+    if not url.startswith(prefix):
+        return False
+    scheme, separator, rest = prefix.partition("://")
+    whole = "/" in rest if separator else ":" in scheme
+    return whole or url[len(prefix) : len(prefix) + 1] in ("", "/", ":" if not separator else "/")
 
 
 def _decoded(secret: Object) -> dict[str, str]:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from rollouts.api.application_source import ApplicationSource
 from rollouts.api.errors import InvalidSpec
 from rollouts.gitops.credentials import SECRET_TYPE, Credentials, find
+from rollouts.gitops.mirror import DamagedMirror
 from rollouts.gitops.render import Rendered, render
 from rollouts.gitops.repository import Repositories
 from rollouts.kube.client import Client
@@ -113,7 +114,7 @@ class Desired:
             Unavailable: the repository did not answer, or the build took too long.
         """
         form = source.model_dump_json(exclude_defaults=True)
-        key = (form, sha, asker.name, asker.namespace)
+        key = (form, sha, asker.name, asker.namespace, asker.project)
         known = self._rendered.get(key)
         if known is None:
             known = await self._render(source, sha, asker)
@@ -149,7 +150,11 @@ class Desired:
             try:
                 credentials = await self.credentials(source.repo_url, asker.project)
                 commit = await self.repositories.fetch(source.repo_url, sha, credentials)
-                return await render(commit, source, application=asker.name, namespace=asker.namespace)
+                try:
+                    return await render(commit, source, application=asker.name, namespace=asker.namespace)
+                except DamagedMirror:
+                    await self.repositories.forget(source.repo_url, credentials)
+                    raise
             except InvalidSpec as error:
                 return error
 

@@ -50,6 +50,7 @@ async def render(
     options: ApplicationSourceKustomize,
     variables: dict[str, str],
     *,
+    scratch: Path,
     timeout: float = _TIMEOUT,
 ) -> tuple[Object, ...]:
     """The objects that a kustomization makes.
@@ -59,6 +60,7 @@ async def render(
         path: the folder of the kustomization.
         options: what the Application adds to it.
         variables: what `${NAME}` in commonAnnotations stands for, where envsubst is asked for.
+        scratch: a folder in which to make the one to build in; it is made if it is not there.
         timeout: seconds after which the build is given up.
 
     Raises:
@@ -67,7 +69,8 @@ async def render(
     """
     check(options)
     files = await asyncio.to_thread(_closure, tree, path)
-    with tempfile.TemporaryDirectory(prefix="rollouts-kustomize-") as folder:
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix="kustomize-", dir=scratch) as folder:
         root = Path(folder).resolve()
         await asyncio.to_thread(tree.write, files, root)
         target = root / path

@@ -5,6 +5,8 @@ import posixpath
 from dataclasses import dataclass
 from typing import Literal
 
+import pygit2
+
 from rollouts.api.application_source import (
     ApplicationSource,
     ApplicationSourceDirectory,
@@ -14,6 +16,7 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
 from rollouts.gitops import directory, kustomize
 from rollouts.gitops.lint import lint
+from rollouts.gitops.mirror import DamagedMirror
 from rollouts.gitops.repository import Commit
 from rollouts.gitops.tree import Tree
 
@@ -72,13 +75,22 @@ async def render(
         Unavailable: the mirror is damaged or the build took too long.
     """
     check(source)
+    try:
+        return await _render(commit, source, application, namespace, timeout)
+    except pygit2.GitError as error:
+        raise DamagedMirror(f"{source.repo_url} at {commit.sha[:7]} cannot be read: {error}") from error
+
+
+async def _render(
+    commit: Commit, source: ApplicationSource, application: str, namespace: str, timeout: float
+) -> Rendered:
     tree = await asyncio.to_thread(Tree.open, commit.git_dir, commit.sha)
     path = await asyncio.to_thread(tree.folder, source.path)
     type_ = _detect(tree, path, source)
     if type_ == "Kustomize":
         options = source.kustomize or ApplicationSourceKustomize()
         variables = _variables(commit, source, application, namespace)
-        objects = await kustomize.render(tree, path, options, variables, timeout=timeout)
+        objects = await kustomize.render(tree, path, options, variables, scratch=commit.work, timeout=timeout)
     else:
         plain = source.directory or ApplicationSourceDirectory()
         objects = await asyncio.to_thread(directory.render, tree, path, plain)

@@ -1,22 +1,20 @@
 """Repositories, mirrored. The `git` command does what touches the network; `rollouts.gitops.tree` reads.
 
-One bare repository a URL lies in the cache folder. It holds nothing that could not be fetched again: a mirror
-that is damaged is thrown away.
+One bare repository for each URL and Secret lies in the cache folder. It holds nothing that could not be
+fetched again: a mirror that is damaged is thrown away.
 """
 
 import asyncio
-import hashlib
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from rollouts.api.errors import InvalidSpec, Unavailable
-from rollouts.gitops import process
+from rollouts.gitops import mirror, process
 from rollouts.gitops.credentials import NONE, Credentials, environment
 
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -35,16 +33,22 @@ class Commit:
     git_dir: Path
     sha: str
 
+    @property
+    def work(self) -> Path:
+        """Where folders to work in are made; what is left there is removed at the next start."""
+        return self.git_dir.parent.parent / "work"
+
 
 class Repositories:
     """Finds and fetches commits; fetches of one repository at the same time become one."""
 
     def __init__(self, cache: Path, *, timeout: float = 60.0, git: str = "git") -> None:
         """Keep mirrors under `cache`; `timeout` is in seconds, for each conversation with a server."""
-        self.cache = cache
+        self.cache = cache.resolve()
         self._timeout = timeout
         self._git = git
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: dict[Path, asyncio.Lock] = {}
+        self._swept = False
 
     async def resolve(self, url: str, revision: str = "HEAD", credentials: Credentials = NONE) -> str:
         """The commit that a branch, a tag, `HEAD` or a commit's own name stands for right now.
@@ -54,6 +58,7 @@ class Repositories:
             Unavailable: the repository did not answer, or refused.
         """
         check_url(url)
+        mirror.refuse_own(self.cache, url)
         check_revision(revision)
         if _SHA.fullmatch(revision):
             return revision
@@ -86,10 +91,11 @@ class Repositories:
             Unavailable: the repository did not answer, or refused.
         """
         check_url(url)
-        git_dir = self._mirror(url)
-        async with self._lock(url):
+        mirror.refuse_own(self.cache, url)
+        git_dir = self._mirror(url, credentials)
+        async with self._lock(git_dir):
             if not await self._has(git_dir, sha):
-                await self._download(url, git_dir, credentials)
+                await self._download_soundly(url, git_dir, credentials)
                 if not await self._has(git_dir, sha) and not await self._fetch_one(
                     url, git_dir, sha, credentials
                 ):
@@ -102,10 +108,20 @@ class Repositories:
         """Run `git` with the credentials of a repository, in a folder (the mirror, or a work tree of it)."""
         return await self._run(url, credentials, *arguments, cwd=folder)
 
-    async def forget(self, url: str) -> None:
+    async def forget(self, url: str, credentials: Credentials = NONE) -> None:
         """Throw a mirror away; the next fetch begins anew."""
-        async with self._lock(url):
-            await asyncio.to_thread(shutil.rmtree, self._mirror(url), ignore_errors=True)
+        git_dir = self._mirror(url, credentials)
+        async with self._lock(git_dir):
+            await asyncio.to_thread(mirror.remove, git_dir)
+
+    async def _download_soundly(self, url: str, git_dir: Path, credentials: Credentials) -> None:
+        """Download; into a mirror made anew, if the one that is there is damaged."""
+        await asyncio.to_thread(mirror.clear, git_dir)
+        try:
+            await self._download(url, git_dir, credentials)
+        except mirror.DamagedMirror:
+            await asyncio.to_thread(mirror.remove, git_dir)
+            await self._download(url, git_dir, credentials)
 
     async def _download(self, url: str, git_dir: Path, credentials: Credentials) -> None:
         if not (git_dir / "HEAD").exists():
@@ -136,13 +152,14 @@ class Repositories:
         return await self._has(git_dir, sha)
 
     async def _complete(self, url: str, abbreviated: str, credentials: Credentials) -> str:
-        async with self._lock(url):
-            await self._download(url, self._mirror(url), credentials)
+        git_dir = self._mirror(url, credentials)
+        async with self._lock(git_dir):
+            await self._download_soundly(url, git_dir, credentials)
         finished = await self._start(
             NONE,
             url,
             ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{abbreviated}^{{commit}}"),
-            self._mirror(url),
+            git_dir,
         )
         sha = finished.output.decode().strip()
         if finished.code or not _SHA.fullmatch(sha):
@@ -161,9 +178,13 @@ class Repositories:
 
     async def _run(self, url: str, credentials: Credentials, *arguments: str, cwd: Path | None = None) -> str:
         self.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self._swept:
+            self._swept = True
+            await asyncio.to_thread(mirror.sweep, self.cache)
         finished = await self._start(credentials, url, arguments, cwd or self.cache)
         if finished.code:
-            raise Unavailable(
+            kind = mirror.DamagedMirror if mirror.is_damage(finished.errors) else Unavailable
+            raise kind(
                 f"git {arguments[0]} {url}: {_cause(credentials.hide(finished.errors))}{_hint(credentials)}"
             )
         return finished.output.decode(errors="replace")
@@ -171,30 +192,35 @@ class Repositories:
     async def _start(
         self, credentials: Credentials, url: str, arguments: tuple[str, ...], cwd: Path
     ) -> process.Finished:
-        env = {**_environment(), **environment(credentials, url)}
+        env = {
+            **_environment(),
+            **environment(credentials, url),
+            # A mirror that is none any more must not be taken for the checkout that the cache may lie in.
+            "GIT_CEILING_DIRECTORIES": str(self.cache.parent),
+        }
         if not credentials.ssh_private_key:
             return await process.run([self._git, *arguments], cwd=cwd, env=env, timeout=self._timeout)
-        key = self._key_file(url, credentials.ssh_private_key)
+        key = self._key_file(credentials.ssh_private_key)
         env["GIT_SSH_COMMAND"] = f"ssh -i {shlex.quote(str(key))} -o IdentitiesOnly=yes -o BatchMode=yes"
         try:
             return await process.run([self._git, *arguments], cwd=cwd, env=env, timeout=self._timeout)
         finally:
             key.unlink(missing_ok=True)
 
-    def _key_file(self, url: str, key: str) -> Path:
+    def _key_file(self, key: str) -> Path:
         folder = self.cache / "keys"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / f"{_digest(url)}-{os.urandom(8).hex()}"
+        path = folder / os.urandom(12).hex()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(key if key.endswith("\n") else f"{key}\n")
         return path.resolve()
 
-    def _mirror(self, url: str) -> Path:
-        return (self.cache / "mirrors" / f"{_digest(url)}.git").resolve()
+    def _mirror(self, url: str, credentials: Credentials) -> Path:
+        return mirror.mirror(self.cache, url, credentials.secret)
 
-    def _lock(self, url: str) -> asyncio.Lock:
-        return self._locks.setdefault(url, asyncio.Lock())
+    def _lock(self, git_dir: Path) -> asyncio.Lock:
+        return self._locks.setdefault(git_dir, asyncio.Lock())
 
 
 def check_url(url: str) -> None:
@@ -210,7 +236,10 @@ def check_url(url: str) -> None:
         raise InvalidSpec(field, f'"{url}" is no repository URL', url)
     if _SCP_LIKE.fullmatch(url):
         return
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise InvalidSpec(field, f'"{url}" is no repository URL: {error}', url) from error
     if parts.scheme not in _PROTOCOLS or "::" in url.partition("://")[0]:
         raise InvalidSpec(
             field,
@@ -222,6 +251,8 @@ def check_url(url: str) -> None:
         raise InvalidSpec(
             field, f'"{shown}" holds a password; put it in a Secret labelled as a repository', shown
         )
+    if not (parts.path.strip("/") if parts.scheme == "file" else parts.hostname):
+        raise InvalidSpec(field, f'"{url}" names no {"folder" if parts.scheme == "file" else "host"}', url)
     if (parts.hostname or "").startswith("-") or (parts.username or "").startswith("-"):
         raise InvalidSpec(field, f'"{url}" is no repository URL', url)
 
@@ -276,7 +307,3 @@ def _cause(errors: str) -> str:
 
 def _hint(credentials: Credentials) -> str:
     return f" (with the credentials of Secret {credentials.secret})" if credentials.secret else ""
-
-
-def _digest(url: str) -> str:
-    return hashlib.sha256(url.encode()).hexdigest()[:24]

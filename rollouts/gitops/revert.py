@@ -45,7 +45,8 @@ async def revert(repositories: Repositories, rejected: Rejected, credentials: Cr
     check_revision(rejected.target)
     branch = await _branch(repositories, rejected, credentials)
     commit = await repositories.fetch(rejected.url, rejected.revision, credentials)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="rollouts-revert-")).resolve()
+    commit.work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="revert-", dir=commit.work)).resolve()
     tree = folder / "tree"
 
     async def in_mirror(*arguments: str) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pygit2
 
-from rollouts.api.errors import InvalidSpec, Unavailable
+from rollouts.api.errors import InvalidSpec
+from rollouts.gitops.mirror import DamagedMirror
 
 LARGEST_FILE = 10 * 1024 * 1024
 """Bytes."""
@@ -54,13 +55,13 @@ class Tree:
         """Open a commit of a mirror.
 
         Raises:
-            Unavailable: the mirror does not hold it, or is damaged.
+            DamagedMirror: the mirror does not hold it, or is damaged.
         """
         try:
             repository = pygit2.Repository(str(git_dir), pygit2.enums.RepositoryOpenFlag.BARE)
             return Tree(repository, repository[sha].peel(pygit2.Tree), sha)
         except (pygit2.GitError, KeyError, ValueError) as error:
-            raise Unavailable(f"the mirror {git_dir.name} cannot be read at {sha[:7]}: {error}") from error
+            raise DamagedMirror(f"the mirror {git_dir.name} cannot be read at {sha[:7]}: {error}") from error
 
     def is_folder(self, path: str) -> bool:
         """Whether there is a folder at `path`."""

@@ -295,3 +295,110 @@ def test_yaml_that_does_harm_is_refused(text: str, why: str) -> None:
         parse(text.encode(), "f.yaml")
     assert why in str(refused.value)
     assert refused.value.field == "f.yaml"
+
+
+async def test_a_damaged_mirror_inside_a_checkout_is_made_anew_and_the_checkout_stays(
+    tmp_path: Path, repo: Repo
+) -> None:
+    mine = Repo(tmp_path / "mine")
+    mine.commit({"x": "y"})
+    git(mine.clone, "branch", "work")
+    repositories = Repositories(mine.clone / ".rollouts" / "repositories")
+    head = repo.head()
+    commit = await repositories.fetch(repo.url, head)
+    for path in commit.git_dir.iterdir():
+        if path.name != "HEAD":
+            path.rename(tmp_path / path.name)
+    again = await repositories.fetch(repo.url, head)
+    assert git(mine.clone, "branch", "--format=%(refname:short)").split() == ["main", "work"]
+    assert git(again.git_dir, "cat-file", "-t", head) == "commit"
+
+
+async def test_the_settings_of_a_checkout_around_the_cache_do_not_count(tmp_path: Path, repo: Repo) -> None:
+    mine = Repo(tmp_path / "mine")
+    git(mine.clone, "config", "url.file:///nowhere/.insteadOf", "file:///")
+    repositories = Repositories(mine.clone / ".rollouts" / "repositories")
+    assert await repositories.resolve(repo.url) == repo.head()
+
+
+@pytest.mark.parametrize("lock", ["packed-refs.lock", "refs/heads/main.lock", "config.lock", "HEAD.lock"])
+async def test_what_a_killed_fetch_left_behind_does_not_hold_the_next_one_up(
+    tmp_path: Path, repo: Repo, lock: str
+) -> None:
+    repositories = Repositories(tmp_path / "cache")
+    commit = await repositories.fetch(repo.url, repo.head())
+    (commit.git_dir / lock).parent.mkdir(parents=True, exist_ok=True)
+    (commit.git_dir / lock).touch()
+    rest = commit.git_dir / "objects" / "pack" / "tmp_pack_abc"
+    rest.write_bytes(b"x" * 100)
+    git(repo.clone, "tag", "v1")
+    git(repo.clone, "push", "-q", "origin", "v1")
+    new = repo.commit({"x": "y"})
+    await Repositories(tmp_path / "cache").fetch(repo.url, new)
+    assert not rest.exists()
+
+
+async def test_private_keys_that_a_killed_controller_left_are_removed(tmp_path: Path, repo: Repo) -> None:
+    left = tmp_path / "cache" / "keys" / "some-key"
+    left.parent.mkdir(parents=True)
+    left.write_text("secret")
+    await Repositories(tmp_path / "cache").resolve(repo.url)
+    assert not left.exists()
+
+
+async def test_a_repository_that_one_secret_opened_stays_closed_to_whoever_has_none(
+    tmp_path: Path, repo: Repo
+) -> None:
+    repositories = Repositories(tmp_path / "cache")
+    opened = Credentials(secret="argocd/one", password="p")
+    head = repo.head()
+    await repositories.fetch(repo.url, head, opened)
+    repo.bare.rename(repo.bare.parent / "gone")
+    assert await repositories.fetch(repo.url, head, opened)
+    with pytest.raises(Unavailable):
+        await repositories.fetch(repo.url, head)
+
+
+async def test_the_mirrors_of_other_repositories_are_no_repositories_to_follow(
+    tmp_path: Path, repo: Repo
+) -> None:
+    repositories = Repositories(tmp_path / "cache")
+    commit = await repositories.fetch(repo.url, repo.head())
+    (tmp_path / "link").symlink_to(commit.git_dir)
+    for url in (
+        commit.git_dir.as_uri(),
+        (tmp_path / "link").as_uri(),
+        f"file://localhost{commit.git_dir}",
+        commit.git_dir.as_uri().replace("mirrors", "%6dirrors"),
+    ):
+        with pytest.raises(InvalidSpec, match=r"\.spec\.source\.repoURL: .* is the engine's own"):
+            await repositories.resolve(url)
+        with pytest.raises(InvalidSpec, match="is the engine's own"):
+            await repositories.fetch(url, repo.head())
+
+
+@pytest.mark.parametrize("url", ["https://[bad", "https://[::1/x", "https:///x", "file://", "ssh://"])
+def test_a_url_that_cannot_be_read_is_refused_by_name(url: str) -> None:
+    with pytest.raises(InvalidSpec, match=r"\.spec\.source\.repoURL"):
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example.com.evil.example/shop.git",
+        "https://git.example.com@evil.example/shop.git",
+        "https://git.example.com:8443/shop.git",
+    ],
+)
+def test_credentials_of_a_server_are_not_sent_to_one_whose_name_begins_alike(url: str) -> None:
+    template = {
+        "metadata": {
+            "name": "t",
+            "namespace": "argocd",
+            "labels": {"argocd.argoproj.io/secret-type": "repo-creds"},
+        },
+        "stringData": {"url": "https://git.example.com", "password": "p"},
+    }
+    assert find([template], "https://git.example.com/shop.git").password == "p"
+    assert find([template], url) == NONE
