@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from rollouts.api.rollout import Rollout
-from strategies import arguments, bluegreen, canary, lifecycle, revisions, rolling, safety, steps
+from strategies import analyses, arguments, bluegreen, canary, lifecycle, revisions, rolling, safety, steps
 from strategies.model import Event, Observed, Plan
 
 __all__ = ["STRATEGIES", "plan"]
@@ -57,25 +57,15 @@ def _unknown(name: str) -> str:
 
 
 def _invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
-    """An invalid rollout stands still; an aborted one still retreats, for which nothing more is needed."""
+    """An invalid rollout stands still; one that is aborted, or whose analysis fails, still retreats."""
     waiting = lifecycle.invalid(seen, problems, now)
-    strategy = STRATEGIES.get(strategy_of(seen.rollout))
-    if strategy is None or not seen.rollout.status.abort or lifecycle.changed(seen):
+    strategy, aborted = STRATEGIES.get(strategy_of(seen.rollout)), seen.rollout.status.abort
+    if strategy is None or lifecycle.changed(seen) or not (aborted or analyses.failure(seen)):
         return waiting
     retreat = _checked(seen, strategy(seen, now), now)
-    status = retreat.status.model_copy(
-        update={
-            "conditions": waiting.status.conditions,
-            "phase": waiting.status.phase,
-            "message": waiting.status.message,
-        }
-    )
-    return Plan(
-        actions=retreat.actions,
-        status=status,
-        events=(*waiting.events, *retreat.events),
-        requeue_after=waiting.requeue_after,
-    )
+    if not (aborted or retreat.status.abort):
+        return waiting
+    return lifecycle.invalid(seen, problems, now, retreat)
 
 
 def _checked(seen: Observed, planned: Plan, now: datetime) -> Plan:

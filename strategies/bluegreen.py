@@ -25,7 +25,9 @@ from strategies.scaling import Sizes
 def plan(seen: Observed, now: datetime) -> Plan:
     """Act on the facts in status, and decide what becomes a fact now."""
     roles = revisions.roles(seen)
-    return lifecycle.finish(seen, roles, decide(seen, roles, now), act(seen, roles, now), now)
+    decision = decide(seen, roles, now)
+    acts = Acts() if lifecycle.gives_up(seen, decision) else act(seen, roles, now)
+    return lifecycle.finish(seen, roles, decision, acts, now)
 
 
 def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
@@ -220,7 +222,9 @@ def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
     pods = {new.name: _new_size(seen), stable.name: wanted} | others.sizes
     annotations = (*others.annotations, *scaledown.wanted_again(stable))
     if not seen.rollout.status.abort:
-        return Sizes(pods=pods, annotations=annotations, requeue_after=others.requeue_after)
+        # On the quick way back to a version that still runs, its deadline is what tells that it is one.
+        again = () if seen.rollout.status.promote_full else scaledown.wanted_again(new)
+        return Sizes(pods=pods, annotations=(*annotations, *again), requeue_after=others.requeue_after)
     gone_set = scaledown.retire_aborted(seen, new, now)
     waits = [each for each in (others.requeue_after, gone_set.requeue_after) if each is not None]
     return Sizes(

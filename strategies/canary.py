@@ -26,7 +26,9 @@ from strategies.steps import STEP_PLANNERS
 def plan(seen: Observed, now: datetime) -> Plan:
     """Act on the facts in status, and decide what becomes a fact now."""
     roles = revisions.roles(seen)
-    return lifecycle.finish(seen, roles, decide(seen, roles, now), act(seen, roles, now), now)
+    decision = decide(seen, roles, now)
+    acts = Acts() if lifecycle.gives_up(seen, decision) else act(seen, roles, now)
+    return lifecycle.finish(seen, roles, decision, acts, now)
 
 
 def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
@@ -113,12 +115,16 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     sizes = Sizes() if halted else _sizes(seen, roles, now)
     again = restart.plan_restart(seen, roles, now)
     slots = () if status.abort else analyses.canary_slots(seen, roles)
+    traffic = weights.plan_weight(seen, roles, halted=halted)
+    # On the way back the weight comes first: a refused write of anything else must not hold it up.
+    back, forward = (traffic, ()) if status.abort else ((), traffic)
     actions = (
+        *back,
         *keeping,
         *sizes.annotations,
         *scaling.up(seen, roles, sizes),
         *services.plan_canary(seen, roles),
-        *weights.plan_weight(seen, roles, halted=halted),
+        *forward,
         *again.evictions,
         *analyses.starts(seen, roles, slots),
         *analyses.ends(seen, keep=not status.abort),

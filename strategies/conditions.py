@@ -53,9 +53,11 @@ class Draft:
         return f"{self.seen.rollout.metadata.name}-{self.seen.pod_hash}"
 
 
-def invalid(before: Conditions, message: str, now: datetime) -> Conditions:
-    """The conditions of a rollout that only its author can mend."""
-    return put(before, Word("InvalidSpec", "True", "InvalidSpec", message), now)
+def invalid(before: Conditions, others: Conditions, message: str, now: datetime) -> Conditions:
+    """`others`, and above them that only the author can mend the rollout, as it was told before if it was."""
+    known = tuple(each for each in before if each.type == "InvalidSpec")
+    told = put(known, Word("InvalidSpec", "True", "InvalidSpec", message), now)
+    return (*told, *(each for each in others if each.type != "InvalidSpec"))
 
 
 def told(draft: Draft, now: datetime) -> Conditions:

@@ -98,6 +98,11 @@ def abort(seen: Observed, now: datetime, message: str = "") -> Decision:
     return Decision(status=status.model_copy(update=update), abort_message=message)
 
 
+def gives_up(seen: Observed, decision: Decision) -> bool:
+    """Whether it is aborted now: that is written before anything else is done, for what is done may fail."""
+    return decision.status.abort and not seen.rollout.status.abort
+
+
 def aborted(seen: Observed, roles: Roles, now: datetime) -> Decision:
     """Stay aborted; unless there is no other version to return to."""
     status = seen.rollout.status
@@ -168,21 +173,26 @@ def finish(seen: Observed, roles: Roles, decision: Decision, acts: Acts, now: da
     return Plan(actions=acts.actions, status=status, events=told, requeue_after=after)
 
 
-def invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
-    """Nothing is done about an object that only its author can mend, but an abort still retreats."""
-    before = seen.rollout.status
-    status = before.model_copy(
+def invalid(seen: Observed, problems: tuple[str, ...], now: datetime, retreat: Plan | None = None) -> Plan:
+    """Nothing is done about an object that only its author can mend, other than to retreat."""
+    before, message = seen.rollout.status, "; ".join(problems)
+    status = retreat.status if retreat is not None else before
+    status = status.model_copy(
         update={
             "observed_generation": str(seen.rollout.metadata.generation),
-            "conditions": conditions.invalid(before.conditions, "; ".join(problems), now),
+            "conditions": conditions.invalid(before.conditions, status.conditions, message, now),
         }
     )
-    name, message = phase.phase(seen.rollout, status)
-    status = status.model_copy(update={"phase": name, "message": message})
-    told: tuple[Event, ...] = ()
-    if status.conditions != before.conditions:
-        told = (Event(reason="InvalidSpec", message="; ".join(problems), type="Warning"),)
-    return Plan(status=status, events=told, requeue_after=INVALID_AGAIN)
+    name, shown = phase.phase(seen.rollout, status)
+    status = status.model_copy(update={"phase": name, "message": shown})
+    said, says = (conditions.find(each.conditions, "InvalidSpec") for each in (before, status))
+    told = (Event(reason="InvalidSpec", message=message, type="Warning"),) if said != says else ()
+    return Plan(
+        actions=retreat.actions if retreat is not None else (),
+        status=status,
+        events=(*told, *(retreat.events if retreat is not None else ())),
+        requeue_after=INVALID_AGAIN,
+    )
 
 
 def _clocks(seen: Observed, roles: Roles, now: datetime) -> tuple[timedelta | None, ...]:
