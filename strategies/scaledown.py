@@ -82,9 +82,10 @@ def retire_aborted(seen: Observed, new: ReplicaSet, now: datetime) -> Retirement
         return Retirement(sizes={new.name: new.desired})
     if seen.weights is not None and seen.weights.canary > 0:
         return Retirement(sizes={new.name: new.desired})
-    if new.scale_down_deadline is None:
+    aborted_at, until = seen.rollout.status.aborted_at, new.scale_down_deadline
+    if until is None or until < (aborted_at or now):  # that of an earlier abort says nothing about this
         return Retirement(sizes={new.name: new.desired}, annotations=(deadline(new, now + after),))
-    left = new.scale_down_deadline - now
+    left = until - now
     if left > timedelta():
         return Retirement(sizes={new.name: new.desired}, requeue_after=left)
     return Retirement(sizes={new.name: 0})
