@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from rollouts.api.meta import Object
 
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_MOST = 20
+"""Warnings that are told one by one: they go into the status and become events."""
+_LONGEST = 600
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout", "Job", "Pod")
 
 
@@ -18,12 +22,17 @@ def lint(objects: tuple[Object, ...], namespace: str, strays: Mapping[str, bytes
         namespace: where objects without a namespace go.
         strays: files named `kustomize`, by path.
     """
-    return (
-        *_strays(strays),
-        *_variables(objects),
-        *_ingresses(objects, namespace),
-        *_services(objects, namespace),
+    found = chain(
+        _strays(strays), _variables(objects), _ingresses(objects, namespace), _services(objects, namespace)
     )
+    told = tuple(_short(text) for text in islice(found, _MOST))
+    if more := sum(1 for _ in found):
+        return (*told, f"There are {more} more warnings of this kind; they show once these are mended.")
+    return told
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _strays(strays: Mapping[str, bytes]) -> Iterator[str]:

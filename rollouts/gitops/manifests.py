@@ -12,6 +12,7 @@ import yaml
 
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
+from rollouts.gitops.shape import check, check_object
 
 _DEEPEST = 128
 """How deep a document may nest."""
@@ -88,31 +89,13 @@ def _objects(document: Any, where: str) -> Iterator[Object]:
     if not isinstance(document, dict):
         seen = f"{type(document).__name__}: {str(document)[:60]}"
         raise InvalidSpec(where, f"is no Kubernetes object but {seen}")
-    for field in ("apiVersion", "kind"):
-        if not isinstance(document.get(field), str) or not document[field]:
-            raise InvalidSpec(f"{where} .{field}", "is required", document.get(field))
+    check(document, where)
     if document["kind"].endswith("List") and isinstance(document.get("items"), list):
         for number, item in enumerate(document["items"]):
             yield from _objects(item, f"{where} .items[{number}]")
         return
-    _check_metadata(document.get("metadata"), f"{where} {document['kind']}")
+    check_object(document, where)
     yield document
-
-
-def _check_metadata(metadata: Any, what: str) -> None:
-    if not isinstance(metadata, dict):
-        raise InvalidSpec(f"{what} .metadata", "is required", metadata)
-    name = metadata.get("name")
-    if not isinstance(name, str) or not name:
-        remedy = (
-            "; an object that Git describes needs a name of its own" if "generateName" in metadata else ""
-        )
-        raise InvalidSpec(f"{what} .metadata.name", f"is required{remedy}", name)
-    for field in ("labels", "annotations"):
-        for key, value in (metadata.get(field) or {}).items():
-            if not isinstance(value, str):
-                where = f"{what}/{name} .metadata.{field}.{key}"
-                raise InvalidSpec(where, "must be text; put quotes around it", value)
 
 
 def _refuse_bombs(text: str, where: str) -> None:

@@ -213,18 +213,8 @@ def _replicas(target: Object, live: Object, by: Owners) -> Object:
     if "replicas" not in spec or "replicas" not in there:
         return target
     me = ref_of(live)
-    scaled = any(
-        (scaler.get("spec") or {}).get("scaleTargetRef", {}).get("kind") == me.kind
-        and scaler["spec"]["scaleTargetRef"].get("name") == me.name
-        for scaler in by.autoscalers
-        if _near(scaler, live)
-    )
-    referred = any(
-        ((rollout.get("spec") or {}).get("workloadRef") or {}).get("kind") == me.kind
-        and rollout["spec"]["workloadRef"].get("name") == me.name
-        for rollout in by.rollouts
-        if _near(rollout, live)
-    )
+    scaled = any(_refers(scaler, "scaleTargetRef", me) for scaler in by.autoscalers if _near(scaler, live))
+    referred = any(_refers(rollout, "workloadRef", me) for rollout in by.rollouts if _near(rollout, live))
     return _with(target, ("spec", "replicas"), there["replicas"]) if scaled or referred else target
 
 
@@ -239,6 +229,11 @@ _RULES: Mapping[tuple[str, str], Callable[[Object, Object, Owners], Object]] = {
 def _is(obj: Object, group: str, kind: str) -> bool:
     ref: Ref = ref_of(obj)
     return ref.group == group and ref.kind == kind
+
+
+def _refers(obj: Object, field: str, other: Ref) -> bool:
+    named = (obj.get("spec") or {}).get(field) or {}
+    return bool(named.get("kind") == other.kind and named.get("name") == other.name)
 
 
 def _near(one: Object, other: Object) -> bool:

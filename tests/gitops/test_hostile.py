@@ -1,15 +1,23 @@
 """Repositories made to harm: what they try is refused with a sentence, and nothing of it happens."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rollouts.api.application_source import ApplicationSource
 from rollouts.api.errors import InvalidSpec
+from rollouts.controller.application_report import summary
+from rollouts.gitops.lint import lint
+from rollouts.gitops.manifests import objects
+from rollouts.gitops.plan import compare, prepare
 from rollouts.gitops.render import Rendered, render
 from rollouts.gitops.repository import Repositories
+from rollouts.gitops.shape import SHAPES
 from tests.gitops.bench import CONFIG_MAP
 from tests.gitops.repos import Repo, git
 
@@ -60,3 +68,116 @@ async def test_a_name_that_leads_out_of_the_folder_is_refused_before_anything_is
     with pytest.raises(InvalidSpec, match=r'"shop" holds an entry named "'):
         await rendered(tmp_path, repo)
     assert not [*tmp_path.rglob("written")]
+
+
+def manifest(kind: str, spec: str, version: str = "v1", metadata: str = "name: x") -> str:
+    return f"apiVersion: {version}\nkind: {kind}\nmetadata: {{{metadata}}}\nspec: {spec}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (manifest("ConfigMap", "{}", metadata="name: x, labels: [a]"), ".metadata.labels: must be a mapping"),
+        (manifest("ConfigMap", "{}", metadata="name: x, annotations: a"), ".metadata.annotations: must be"),
+        (
+            manifest("ConfigMap", "{}", metadata="name: x, namespace: 5"),
+            ".metadata.namespace: .5. must be text",
+        ),
+        (
+            manifest("ConfigMap", "{}", metadata="name: x, namespace: a/b"),
+            ".metadata.namespace: .a/b. cannot be",
+        ),
+        (manifest("ConfigMap", "{}", metadata="name: ../../x"), ".metadata.name: .*cannot be the name"),
+        (manifest("ConfigMap", "{}", metadata="name: .."), " .metadata.name: .*cannot be the name"),
+        (manifest("ConfigMap", "{}", version="../api/v1"), ".apiVersion: .../api/v1. is none"),
+        (manifest("ConfigMap", "{}", version="a/b/c"), ".apiVersion: .a/b/c. is none"),
+        (manifest("X/Y", "{}"), ".kind: .X/Y. is none"),
+        (manifest("Service", "{selector: abc}"), "Service/x .spec.selector: must be a mapping"),
+        (manifest("Service", "{selector: {a: 1}}"), ".spec.selector.a: .1. must be text"),
+        (manifest("Service", "{ports: [a]}"), r".spec.ports\[0\]: must be a mapping"),
+        (manifest("Service", "[a]"), ".spec: must be a mapping"),
+        (manifest("Ingress", "{rules: [a]}", "networking.k8s.io/v1"), r".spec.rules\[0\]: must be a mapping"),
+        (manifest("Ingress", "{rules: 5}", "networking.k8s.io/v1"), ".spec.rules: must be a list"),
+        (
+            manifest("Ingress", "{rules: [{http: {paths: [{backend: {service: {port: 80}}}]}}]}", "a.b/v1"),
+            r"paths\[0\].backend.service.port: must be a mapping",
+        ),
+        (manifest("Deployment", "{template: a}", "apps/v1"), ".spec.template: must be a mapping"),
+        (
+            manifest("Deployment", "{template: {spec: {containers: [a]}}}", "apps/v1"),
+            r".containers\[0\]: must be a mapping",
+        ),
+        (
+            manifest("Rollout", "{strategy: canary}", "argoproj.io/v1alpha1"),
+            ".spec.strategy: must be a mapping",
+        ),
+        (
+            manifest("Rollout", "{strategy: {canary: {stableService: [a]}}}", "argoproj.io/v1alpha1"),
+            "stableService: .* must be text",
+        ),
+    ],
+)
+async def test_a_manifest_of_another_shape_is_refused_by_object_and_field(
+    tmp_path: Path, repo: Repo, text: str, field: str
+) -> None:
+    repo.commit({"shop/bad.yaml": text})
+    with pytest.raises(InvalidSpec, match=rf"shop/bad.yaml \(document 1\).*{field}"):
+        await rendered(tmp_path, repo)
+
+
+@given(
+    kind=st.sampled_from(
+        ["Service", "Ingress", "HTTPRoute", "Rollout", "Deployment", "Job", "Pod", "HorizontalPodAutoscaler"]
+    ),
+    data=st.data(),
+)
+def test_whatever_is_not_refused_can_be_looked_into(kind: str, data: st.DataObject) -> None:
+    """Lint, ownership and report never trip over the shape of a manifest."""
+    path = data.draw(st.sampled_from(SHAPES[kind])).replace("[]", "").replace("[*]", "").split(".")
+    junk = data.draw(
+        st.sampled_from(["a", 5, ["a"], [["a"]], {"a": "b"}, [{"a": "b"}], [{}], {}, None, True])
+    )
+    depth = data.draw(st.integers(1, len(path)))
+    value: Any = junk
+    for name in reversed(path[:depth]):
+        value = {name: value} if data.draw(st.booleans()) or name == "spec" else {name: [value]}
+    obj = {"apiVersion": "a.b/v1", "kind": kind, "metadata": {"name": "x"}, **value}
+    if kind == "Rollout":
+        obj["apiVersion"] = "argoproj.io/v1alpha1"
+    try:
+        found = objects(json.dumps(obj).encode(), "x")
+    except InvalidSpec:
+        return
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "s"},
+        "spec": {"selector": {"a": "b"}},
+    }
+    workload = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "d"},
+        "spec": {"replicas": 1},
+    }
+    all_ = (*found, service, workload)
+    lint(all_, "shop", {})
+    ready = prepare("shop", all_, "shop", lambda _: True)
+    comparison = compare("shop", ready.objects, dict(ready.objects))
+    summary(comparison)
+
+
+def test_a_folder_full_of_mistakes_does_not_make_a_status_too_large_to_write() -> None:
+    many = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"c{number}", "namespace": "${USER}"}}
+        for number in range(5000)
+    ]
+    found = lint(tuple(many), "shop", {})
+    assert len(found) == 21
+    assert found[-1] == "There are 4980 more warnings of this kind; they show once these are mended."
+    service = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "x" * 200, "namespace": "${A}" * 5000},
+    }
+    assert len(lint((service,), "shop", {})[0]) < 700
