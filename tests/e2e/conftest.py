@@ -22,7 +22,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield live
     finally:
         live.end()
-    print(*(f"\n{what}: {seconds:.3f} s" for what, seconds in live.seconds.items()))  # noqa: T201 - pytest -s
+    figures = {what: f"{seconds:.3f} s" for what, seconds in live.seconds.items()} | live.figures
+    print(*(f"\n{what}: {figure}" for what, figure in figures.items()))  # noqa: T201 - shown by pytest -s
 
 
 @pytest.fixture

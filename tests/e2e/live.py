@@ -42,6 +42,8 @@ class Live:
     controller: subprocess.Popen[bytes] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """How long things took; the run ends with them."""
+    figures: dict[str, str] = field(default_factory=dict)
+    """Other measurements."""
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @staticmethod
@@ -150,6 +152,12 @@ class Live:
         """Apply objects, or text that holds some, strictly."""
         text = "\n---\n".join(o if isinstance(o, str) else yaml.safe_dump(o) for o in objects)
         await self.kubectl("apply", "--validate=strict", "-n", namespace, "-f", "-", stdin=text)
+
+    async def know_images(self, images: Object) -> None:
+        """ "Push" images to the cluster, which answer as told."""
+        known = {"images.yaml": yaml.safe_dump(images)}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "images"}, "data": known}
+        await self.apply("kube-system", body)
 
     async def get(self, namespace: str, what: str) -> Object:
         """Read an object, `kind/name`."""
