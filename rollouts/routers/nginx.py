@@ -4,7 +4,7 @@ The canary Ingress belongs to the rollout and stays after the update, at weight 
 about a second of the write and the controller reports nothing back, so a weight is never verified here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,17 +46,22 @@ class Nginx:
         return highest if len(set(found)) == 1 else replace(highest, verified=False)
 
     def render(self, rollout: Rollout, objects: Mapping[Ref, Object], weights: Weights) -> tuple[Object, ...]:
-        changed = []
+        changed, problems = [], []
         for name in stable_ingresses(rollout):
-            stable = objects.get(_ref(name))
-            if stable is None:
-                message = f'Ingress "{name}" not found; create it with a rule for the stable service'
-                raise InvalidSpec(_field(rollout, name), message, name)
             current = objects.get(_ref(canary_name(rollout, name)))
-            wanted = _canary(rollout, stable, current, weights)
+            try:
+                wanted = _canary(rollout, _stable(rollout, name, objects), current, weights)
+            except InvalidSpec as problem:
+                problems.append(problem)
+                continue
             if wanted != current:
                 changed.append(wanted)
-        return tuple(changed)
+        if not problems:
+            return tuple(changed)
+        lowered = tuple(_lowered(rollout, objects, weights))
+        if not lowered:
+            raise problems[0]
+        return lowered
 
 
 def stable_ingresses(rollout: Rollout) -> tuple[str, ...]:
@@ -96,7 +101,7 @@ def _read_one(canary: Object, routing: NginxTrafficRouting) -> Weights:
 
 
 def _number(text: Any, default: int) -> int:
-    return int(text) if isinstance(text, str) and text.isdigit() else default
+    return int(text) if isinstance(text, str) and text.isdecimal() else default
 
 
 def _controlled(ingress: Object, rollout: Rollout) -> bool:
@@ -107,6 +112,27 @@ def _controlled(ingress: Object, rollout: Rollout) -> bool:
 def _controller(ingress: Object) -> Mapping[str, Any] | None:
     owners = ingress["metadata"].get("ownerReferences") or ()
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def _stable(rollout: Rollout, name: str, objects: Mapping[Ref, Object]) -> Object:
+    stable = objects.get(_ref(name))
+    if stable is None:
+        message = f'Ingress "{name}" not found; create it with a rule for the stable service'
+        raise InvalidSpec(_field(rollout, name), message, name)
+    return stable
+
+
+def _lowered(rollout: Rollout, objects: Mapping[Ref, Object], weights: Weights) -> Iterator[Object]:
+    """The canary Ingresses that carry more than they should: what a stable one lacks holds up no retreat."""
+    routing = _routing(rollout)
+    annotation = f"{routing.annotation_prefix or DEFAULT_PREFIX}/canary-weight"
+    for name in stable_ingresses(rollout):
+        current = objects.get(_ref(canary_name(rollout, name)))
+        if current is None or not _controlled(current, rollout):
+            continue
+        if _read_one(current, routing).canary > weights.canary:
+            annotations = current["metadata"]["annotations"] | {annotation: str(weights.canary)}
+            yield current | {"metadata": current["metadata"] | {"annotations": annotations}}
 
 
 def _canary(rollout: Rollout, stable: Object, current: Object | None, weights: Weights) -> Object:

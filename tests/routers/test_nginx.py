@@ -189,3 +189,27 @@ def test_the_field_of_the_ingress_that_is_missing_is_named_by_its_index() -> Non
     with pytest.raises(InvalidSpec) as caught:
         world.router.render(world.rollout, world.objects, Weights(canary=1))
     assert caught.value.field == ".spec.strategy.canary.trafficRouting.nginx.stableIngresses[1]"
+
+
+@pytest.mark.parametrize("ingresses", [(), (ingress(rules=[rule("shop.example.com", "other")]),)])
+def test_a_retreat_needs_nothing_of_the_stable_ingress(ingresses: tuple[Any, ...]) -> None:
+    """It is gone, or leads elsewhere by now: the canary loses its traffic all the same, and gains none."""
+    world = nginx()
+    canary = rendered(world, 50) | {}
+    canary["metadata"]["resourceVersion"] = "8"
+    broken = with_nginx({}, *(*ingresses, canary))
+    lowered = rendered(broken, 0)
+    assert lowered["metadata"]["annotations"][f"{PREFIX}/canary-weight"] == "0"
+    assert lowered["spec"] == canary["spec"]
+    with pytest.raises(InvalidSpec, match="front"):
+        rendered(broken, 60)
+
+
+def test_a_stable_ingress_that_is_wrong_holds_up_the_retreat_of_no_other() -> None:
+    routing = {"stableIngress": "", "stableIngresses": ["front", "back"]}
+    world = with_nginx(routing, ingress("front"), ingress("back"))
+    made = world.router.render(world.rollout, world.objects, Weights(canary=50))
+    broken = with_nginx(routing, ingress("front", rules=[]), ingress("back"), *made)
+    assert len(broken.router.render(broken.rollout, broken.objects, Weights(canary=0))) == 2
+    with pytest.raises(InvalidSpec, match="front"):
+        broken.router.render(broken.rollout, broken.objects, Weights(canary=60))
