@@ -54,11 +54,14 @@ class HttpTransport:
                     status = _json_or_text(await answer.read())
                     raise from_status(answer.status, _as_status(status), f"watch {request.path}")
                 rest = b""
-                async for chunk in answer.content.iter_any():
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        if line:
-                            yield orjson.loads(line)
+                try:
+                    async for chunk in answer.content.iter_any():
+                        *lines, rest = (rest + chunk).split(b"\n")
+                        for line in lines:
+                            if line:
+                                yield orjson.loads(line)
+                finally:
+                    _hang_up(answer)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._unreachable(error) from error
         except orjson.JSONDecodeError as error:
@@ -126,6 +129,12 @@ def open_client(endpoint: config.Endpoint) -> Client:
     """A client of an API server that is already known."""
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64, limit_per_host=0))
     return Client(HttpTransport(endpoint, session))
+
+
+def _hang_up(answer: aiohttp.ClientResponse) -> None:
+    """End a connection now: who leaves a watch does not wait until the server has said goodbye, too."""
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()
 
 
 def _put_off(request: Request, answer: Response) -> float | None:
