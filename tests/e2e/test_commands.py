@@ -18,12 +18,7 @@ from tests.e2e.shop import ROLLING, pause, weighted
 from tests.e2e.test_providers import template
 from tests.world.simulated import rollout, service
 
-pytestmark = [
-    pytest.mark.cluster,
-    # A command's last connections end with its process, which here goes on.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = pytest.mark.cluster
 
 
 class Says:
