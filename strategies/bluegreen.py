@@ -138,7 +138,7 @@ def slots(seen: Observed, roles: Roles) -> tuple[Slot, ...]:
 def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     """What the facts in status ask for, in the order in which it is safe."""
     status, strategy = seen.rollout.status, _strategy(seen)
-    keeping = (*scaling.default(seen), *revisions.bookkeeping(seen, roles))
+    keeping = lifecycle.keeping(seen, roles)
     if lifecycle.changed(seen) or lifecycle.retried(seen):
         return Acts(actions=keeping)
     halted = lifecycle.halted(seen, status)

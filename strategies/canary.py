@@ -108,7 +108,7 @@ def _why_promote(seen: Observed, roles: Roles) -> str:
 def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     """What the facts in status ask for, in the order in which it is safe."""
     status = seen.rollout.status
-    keeping = (*scaling.default(seen), *revisions.bookkeeping(seen, roles))
+    keeping = lifecycle.keeping(seen, roles)
     if lifecycle.changed(seen) or lifecycle.retried(seen):
         return Acts(actions=keeping)
     halted = lifecycle.halted(seen, status)

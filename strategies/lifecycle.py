@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rollouts.api.rollout_status import RolloutStatus
-from strategies import analyses, conditions, counts, deadline, events, pauses, phase, position, revisions
+from strategies import (
+    analyses,
+    conditions,
+    counts,
+    deadline,
+    events,
+    pauses,
+    phase,
+    position,
+    revisions,
+    scaling,
+)
 from strategies.model import Action, Event, Observed, Plan
 from strategies.revisions import Roles
 
@@ -35,6 +46,15 @@ class Acts:
     actions: tuple[Action, ...] = ()
     restarted: bool = False
     requeue_after: timedelta | None = None
+
+
+def keeping(seen: Observed, roles: Roles) -> tuple[Action, ...]:
+    """What is kept in order whatever else happens: the size, the revisions, what counts as available."""
+    return (
+        *scaling.default(seen),
+        *revisions.bookkeeping(seen, roles),
+        *revisions.readiness(seen, roles),
+    )
 
 
 def changed(seen: Observed) -> bool:

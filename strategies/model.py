@@ -40,6 +40,8 @@ class ReplicaSet:
     scale_down_deadline: datetime | None = None
     failure: str = ""
     """The message of its ReplicaFailure condition, as when a quota refuses pods."""
+    min_ready_seconds: int = 0
+    """How long a pod of it must be ready to count as available."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -136,6 +138,14 @@ class AnnotateReplicaSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetMinReady:
+    """Make a ReplicaSet count its pods as available after as many seconds as the rollout says by now."""
+
+    name: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteReplicaSet:
     """Delete an old, empty ReplicaSet; its AnalysisRuns go too."""
 
@@ -206,6 +216,7 @@ Action = (
     | CreateReplicaSet
     | ScaleReplicaSet
     | AnnotateReplicaSet
+    | SetMinReady
     | DeleteReplicaSet
     | EvictPod
     | SwitchService

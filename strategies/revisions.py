@@ -12,6 +12,7 @@ from strategies.model import (
     DeleteReplicaSet,
     Observed,
     ReplicaSet,
+    SetMinReady,
     SetRevision,
 )
 from strategies.templates import images, pod_hash, same_pods
@@ -112,6 +113,15 @@ def bookkeeping(seen: Observed, roles: Roles) -> tuple[Action, ...]:
     if seen.rollout.metadata.annotations.get(REVISION) != str(revision):
         return (SetRevision(revision=revision),)
     return ()
+
+
+def readiness(seen: Observed, roles: Roles) -> tuple[Action, ...]:
+    """What has pods, or is to have some, follows a changed `.spec.minReadySeconds`; no template changes."""
+    seconds = seen.rollout.spec.min_ready_seconds
+    used = (each for each in roles.all if each.desired or each is roles.new)
+    return tuple(
+        SetMinReady(name=each.name, seconds=seconds) for each in used if each.min_ready_seconds != seconds
+    )
 
 
 def expired_history(seen: Observed, roles: Roles, needed: frozenset[str]) -> tuple[DeleteReplicaSet, ...]:

@@ -79,6 +79,8 @@ class Executor:
                 await self._patch_replica_set(name, patch)
             case model.AnnotateReplicaSet(name=name, annotations=changed):
                 await self._patch_replica_set(name, {"metadata": {"annotations": dict(changed)}})
+            case model.SetMinReady(name=name, seconds=seconds):
+                await self._patch_replica_set(name, {"spec": {"minReadySeconds": seconds}})
             case model.DeleteReplicaSet(name=name):
                 await self._delete_replica_set(name)
             case model.EvictPod(name=name):
@@ -146,10 +148,17 @@ class Executor:
             return
 
     async def _set_weight(self, weights: Weights) -> None:
+        """Every router is tried, so that one that is broken keeps no other from taking traffic back."""
+        problems = []
         for router in routes.of(self.rollout):
             objects = routes.objects(self.store, self.rollout, router)
-            for wanted in router.render(self.rollout, objects, weights):
-                await self._write_route(wanted)
+            try:
+                for wanted in router.render(self.rollout, objects, weights):
+                    await self._write_route(wanted)
+            except RolloutsError as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[0]
 
     async def _write_route(self, wanted: Object) -> None:
         metadata = wanted["metadata"]

@@ -76,8 +76,17 @@ def _replica_set(obj: Object) -> ReplicaSet:
         available=status.get("availableReplicas", 0),
         desired_annotation=_whole(annotations.get(DESIRED_REPLICAS)),
         scale_down_deadline=_time(annotations.get(SCALE_DOWN_DEADLINE)),
+        failure=_failure(status),
+        min_ready_seconds=obj["spec"].get("minReadySeconds", 0),
         annotations=annotations,
     )
+
+
+def _failure(status: Object) -> str:
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return str(condition.get("message") or condition.get("reason") or "pods cannot be made")
+    return ""
 
 
 def _pods(store: Store, owners: Iterable[Object], min_ready: int, now: datetime) -> Iterable[Pod]:
@@ -137,17 +146,19 @@ def _run(obj: Object) -> AnalysisRun | None:
 
 
 def _weights(store: Store, rollout: Rollout) -> Weights | None:
-    """The split that all routers carry.
+    """The highest split of all routers: pods are kept for as long as any of them sends traffic.
 
-    Where they differ, the one that is not what was last asked for: it has to be written again.
+    Where they differ, none of it is verified, so that it is written again.
     """
     split = [_carried(store, rollout, router) for router in routes.of(rollout)]
-    if not split or None in split:
-        return None
-    asked = rollout.status.canary.weights
     known = [each for each in split if each is not None]
-    drifted = (each for each in known if asked is None or each.canary != asked.canary.weight)
-    return next(drifted, known[0])
+    if not known or len(known) < len(split):
+        return None
+    highest = max(known, key=lambda each: each.canary / each.total)
+    verdicts = {each.verified for each in known}
+    if False in verdicts or any(each.canary != highest.canary for each in known):
+        return replace(highest, verified=False)
+    return replace(highest, verified=None if None in verdicts else True)
 
 
 def _carried(store: Store, rollout: Rollout, router: Router) -> Weights | None:
@@ -172,7 +183,7 @@ def _controlled_by(obj: Object, uid: str) -> bool:
 
 
 def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and text.isdecimal() else None
 
 
 def _time(text: str | None) -> datetime | None:

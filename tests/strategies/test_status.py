@@ -221,3 +221,11 @@ def test_the_wait_of_a_rolling_update_for_old_pods_is_told():
     world = deployed(canary(maxSurge="100%", maxUnavailable=0))
     world.ship("v2").until(lambda each: each.status.message == "old replicas are pending termination")
     world.until(lambda each: settled(each) and each.status.phase == "Healthy")
+
+
+@pytest.mark.parametrize("strategy", [canary(*STEPS), blue_green(autoPromotionEnabled=False)])
+def test_what_counts_as_available_follows_the_spec_in_every_set_with_pods(strategy):
+    world = deployed(strategy)
+    world.ship("v2").until(lambda each: each.status.phase == "Paused").set(minReadySeconds=9).reconcile()
+    assert (world.of("v1").min_ready_seconds, world.of("v2").min_ready_seconds) == (9, 9)
+    assert not world.plan().actions

@@ -23,6 +23,7 @@ from strategies.model import (
     ReplicaSet,
     ScaleReplicaSet,
     Service,
+    SetMinReady,
     SetReplicas,
     SetRevision,
     SetWeight,
@@ -278,7 +279,10 @@ class World:
                     revision=action.revision,
                     template=template(self.version),
                     created=self.now,
+                    min_ready_seconds=self.rollout.spec.min_ready_seconds,
                 )
+            case SetMinReady(name=name, seconds=seconds):
+                self.sets[name] = replace(self.sets[name], min_ready_seconds=seconds)
             case ScaleReplicaSet():
                 each = self.sets[action.name]
                 self.sets[action.name] = replace(
