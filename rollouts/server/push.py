@@ -93,7 +93,10 @@ def canonical(url: str) -> str:
     if "://" not in text:
         match = _SCP_LIKE.fullmatch(text)
         return f"{_host(match[1])}/{match[2].lstrip('/')}" if match else text
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text  # as somebody wrote it; it fits no Application's
     if parts.scheme == "file":
         return text
     return f"{_host(parts.hostname or '')}/{parts.path.lstrip('/')}"
@@ -128,22 +131,21 @@ def _gitlab(payload: Object) -> Push:
 
 def _bitbucket(payload: Object) -> Push:
     repository = _object(payload, "repository")
-    changes = _object(payload, "push").get("changes") or ()
-    links = repository.get("links") or {}
+    changes = _mappings(_object(payload, "push").get("changes"))
     return _push(
-        ((links.get("html") or {}).get("href"),),
-        ((change.get("new") or change.get("old") or {}).get("name") for change in changes),
-        (repository.get("mainbranch") or {}).get("name"),
+        (_mapping(_mapping(repository.get("links")).get("html")).get("href"),),
+        (_mapping(change.get("new") or change.get("old")).get("name") for change in changes),
+        _mapping(repository.get("mainbranch")).get("name"),
     )
 
 
 def _bitbucket_server(payload: Object) -> Push:
-    links = _object(payload, "repository").get("links") or {}
+    links = _mapping(_object(payload, "repository").get("links"))
     return _push(
-        (link.get("href") for link in links.get("clone") or ()),
+        (link.get("href") for link in _mappings(links.get("clone"))),
         (
-            (change.get("ref") or {}).get("id") or change.get("refId")
-            for change in payload.get("changes") or ()
+            _mapping(change.get("ref")).get("id") or change.get("refId")
+            for change in _mappings(payload.get("changes"))
         ),
         None,
     )
@@ -174,15 +176,29 @@ def _object(payload: Object, key: str) -> Object:
     return value
 
 
+def _mapping(value: Any) -> Object:
+    """A payload is whatever somebody sent: what is no mapping says nothing."""
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(value: Any) -> list[Object]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def _signed(secrets: Mapping[str, str], server: str, body: bytes, signature: str) -> None:
     secret = secrets.get(f"webhook.{server}.secret")
     if not secret:
         return
     wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(wanted.encode(), signature.encode()):
+    if not hmac.compare_digest(wanted.encode(), _bytes(signature)):
         raise Refused(401, "the signature is missing or does not fit the secret")
 
 
 def _equal(secret: str | None, given: str) -> None:
-    if secret and not hmac.compare_digest(secret.encode(), given.encode()):
+    if secret and not hmac.compare_digest(secret.encode(), _bytes(given)):
         raise Refused(401, "the token is missing or wrong")
+
+
+def _bytes(header: str) -> bytes:
+    """A header as it came: what is not UTF-8 arrives as surrogates."""
+    return header.encode(errors="surrogateescape")

@@ -19,6 +19,9 @@ _LARGEST = 10 * 1024 * 1024
 _WAITING = 256
 """Pushes that may wait for their turn."""
 
+_HELD = 5.0
+"""Seconds for which the secrets are held."""
+
 OnPush = Callable[[Push], Awaitable[None]]
 Secrets = Callable[[], Awaitable[Mapping[str, str]]]
 
@@ -35,19 +38,31 @@ def webhook_app(on_push: OnPush, secrets: Secrets = no_secrets) -> web.Applicati
 
     Args:
         on_push: what to do with a push.
-        secrets: the shared secrets by Argo CD's keys (`webhook.github.secret`), read anew each time.
+        secrets: the shared secrets by Argo CD's keys (`webhook.github.secret`), read anew every few seconds.
     """
     queue: asyncio.Queue[Push] = asyncio.Queue(_WAITING)
+
+    held: Mapping[str, str] = {}
+    until = float("-inf")
+
+    async def known() -> Mapping[str, str]:
+        """The secrets; a flood of requests must not become one of reads."""
+        nonlocal held, until
+        now = asyncio.get_running_loop().time()
+        if now >= until:
+            held = await secrets()
+            until = now + _HELD
+        return held
 
     async def receive(request: web.Request) -> web.Response:
         body = await request.read()
         try:
             payload = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return web.Response(status=400, text="the payload is not JSON\n")
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            push = read_push(headers, body, payload, await secrets())
+            push = read_push(headers, body, payload, await known())
             if push is not None:
                 queue.put_nowait(push)
         except Refused as error:

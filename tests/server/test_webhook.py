@@ -1,5 +1,6 @@
 """Pushes of every Git server, and what they lead to."""
 
+import asyncio
 import hashlib
 import hmac
 import io
@@ -186,3 +187,76 @@ async def test_the_secrets_are_those_of_argocd_secret(tmp_path: Path) -> None:
     }
     await bench.client.create(kinds.SECRETS, secret, "rollouts-system")
     assert await refresher.secrets() == {"webhook.github.secret": "x"}
+
+
+_LINKS: list[Any] = [5, "x", ["x"], {"html": "x"}, {"clone": ["x"]}, {"clone": 5}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "payload"),
+    [
+        *(({"x-hook-uuid": "u"}, CLOUD | {"repository": {"links": links}}) for links in _LINKS),
+        *(
+            ({"x-hook-uuid": "u"}, CLOUD | {"push": {"changes": changes}})
+            for changes in (5, ["x"], [{"new": 5}])
+        ),
+        ({"x-hook-uuid": "u"}, CLOUD | {"repository": CLOUD["repository"] | {"mainbranch": "x"}}),
+        *(({"x-event-key": "e"}, SERVER | {"repository": {"links": links}}) for links in _LINKS),
+        *(({"x-event-key": "e"}, SERVER | {"changes": changes}) for changes in (5, ["x"], [{"ref": "x"}])),
+        ({}, {"repoURL": "https://[bad"}),
+        ({}, {"repoURL": "https://[::1/x", "ref": 5}),
+    ],
+)
+async def test_a_payload_of_another_shape_harms_nobody(headers: Mapping[str, str], payload: Any) -> None:
+    """It is answered, and the pushes after it are acted on."""
+    bodies = []
+
+    async def on_push(push: Push) -> None:
+        concerns(push, {"source": {"repoURL": URL}})
+        bodies.append(push)
+
+    async with TestClient(TestServer(webhook_app(on_push))) as client:
+        answer = await client.post("/api/webhook", json=payload, headers=headers)
+        assert answer.status in (200, 400)
+        assert (await client.post("/api/webhook", json={"repoURL": URL})).status == 200
+        for _ in range(100):
+            await asyncio.sleep(0)
+            if bodies and bodies[-1].urls == (URL,):
+                break
+        assert bodies[-1].urls == (URL,)
+
+
+async def test_a_payload_nested_without_end_is_refused() -> None:
+    async def on_push(push: Push) -> None:
+        pytest.fail("there is no push")
+
+    async with TestClient(TestServer(webhook_app(on_push))) as client:
+        body = b"[" * 1_000_000
+        assert (await client.post("/api/webhook", data=body)).status == 400
+
+
+async def test_a_signature_that_is_not_text_is_wrong() -> None:
+    with pytest.raises(Refused):
+        read({"x-gitlab-event": "push", "x-gitlab-token": "\udcff"}, GITLAB, **{"gitlab.secret": "s3cret"})
+    with pytest.raises(Refused):
+        read(
+            {"x-github-event": "push", "x-hub-signature-256": "sha256=\udcff"},
+            GITHUB,
+            **{"github.secret": "s"},
+        )
+
+
+async def test_a_flood_of_requests_does_not_become_a_flood_of_reads_of_the_secret() -> None:
+    reads = []
+
+    async def secrets() -> Mapping[str, str]:
+        reads.append(1)
+        return {}
+
+    async def on_push(push: Push) -> None:
+        return
+
+    async with TestClient(TestServer(webhook_app(on_push, secrets))) as client:
+        for _ in range(30):
+            await client.post("/api/webhook", json={"repoURL": URL})
+    assert len(reads) <= 2
