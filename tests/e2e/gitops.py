@@ -11,8 +11,6 @@ from rollouts.client import ApplicationView, Client
 from tests.e2e.live import Live, until
 from tests.gitops.repos import Repo
 
-AUTOMATED: Object = {"automated": {"prune": True, "selfHeal": True}}
-
 
 class Shop:
     """An Application `shop`, and the repository that it follows."""
@@ -21,18 +19,18 @@ class Shop:
         self.live, self.cd, self.ns = live, cd, cd.namespace
         self.repo = Repo(folder / "repository")
 
-    async def create(self, *objects: Object, policy: Object = AUTOMATED, **annotations: str) -> str:
+    async def create(self, *objects: Object, annotations: Object | None = None) -> str:
         """Commit the objects, make the Application, and return the commit."""
         revision = self.write(*objects)
         application = {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
-            "metadata": {"name": "shop", "annotations": annotations},
+            "metadata": {"name": "shop", "annotations": annotations or {}},
             "spec": {
                 "project": "default",
                 "source": {"repoURL": self.repo.url, "path": ".", "targetRevision": "main"},
                 "destination": {"server": "https://kubernetes.default.svc", "namespace": self.ns},
-                "syncPolicy": policy,
+                "syncPolicy": {"automated": {"prune": True, "selfHeal": True}},
             },
         }
         await self.live.apply(self.ns, application)

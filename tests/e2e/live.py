@@ -90,8 +90,8 @@ class Live:
 
     def start_controller(self) -> None:
         """Start it; an hour between two looks at Git, so that what is quicker is due to something else."""
-        options = ("--git-poll-interval", "1h", "--metrics-port", "0")
-        options += ("--health-port", str(self.health_port), "--webhook-port", str(self.webhook_port))
+        options = ["--git-poll-interval", "1h", "--metrics-port", "0"]
+        options += ["--health-port", str(self.health_port), "--webhook-port", str(self.webhook_port)]
         with (self.home / "controller.log").open("ab") as log:
             self.controller = subprocess.Popen(
                 [sys.executable, "-m", "rollouts", "controller", "--kubeconfig", self.kubeconfig, *options],

@@ -146,7 +146,7 @@ async def test_a_rejected_revision_is_cleared_by_a_rollback(shop: Shop, cd: Clie
 
 async def test_the_engine_reverts_a_bad_commit_where_it_is_asked_to(shop: Shop, cd: Client, ns: str) -> None:
     objects = weighted(ns, {"setWeight": 30}, pause(), abortScaleDownDelaySeconds=1)
-    first = await shop.create(*objects, **{"rollouts.argoproj.io/on-reject": "revert"})
+    first = await shop.create(*objects, annotations={"rollouts.argoproj.io/on-reject": "revert"})
     await shop.synced(first)
     bad = await shop.ship("v1", "bad")
     await cd.rollouts.wait_for("shop", "Paused", timeout=20)

@@ -56,11 +56,11 @@ async def test_shares_agree_with_weights_through_promotion_scaling_and_restart(
         await asyncio.sleep(0.3)
         await cd.rollouts.set_image("shop", V2)
         await at_weight(cd, 20)
-        assert_share(await shares(load, host(ns), seconds=1.5), "v2", 20)
+        assert_share(await shares(load, host(ns), seconds=1.2), "v2", 20)
         await live.kubectl("scale", "rollout/shop", "-n", ns, "--replicas=3")
         await cd.rollouts.promote("shop")
         await at_weight(cd, 70)
-        assert_share(await shares(load, host(ns), seconds=1.5), "v2", 70)
+        assert_share(await shares(load, host(ns), seconds=1.2), "v2", 70)
         await cd.rollouts.promote("shop")
         await cd.rollouts.wait_for("shop", timeout=20)
         await cd.rollouts.restart("shop")
@@ -85,6 +85,7 @@ async def test_an_abort_returns_all_traffic_and_fails_no_request(
     async with traffic(live, host(ns), per_second=150) as load:
         await cd.rollouts.set_image("shop", V2)
         await at_weight(cd, 50)
+        assert set(await shares(load, host(ns), seconds=0.3)) == {"v1", "v2"}
         asked = time.monotonic()
         await cd.rollouts.abort("shop")
         await cd.rollouts.wait_for("shop", "Degraded", timeout=20)
