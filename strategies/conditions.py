@@ -10,6 +10,7 @@ from strategies.model import Observed
 from strategies.revisions import Roles, number
 
 Conditions = tuple[Condition, ...]
+CREATE_ERROR = "ReplicaSetCreateError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,15 @@ def invalid(before: Conditions, others: Conditions, message: str, now: datetime)
     return (*told, *(each for each in others if each.type != "InvalidSpec"))
 
 
+def not_created(before: Conditions, others: Conditions, message: str, now: datetime) -> Conditions:
+    """`others`, but Progressing says why the ReplicaSet of the template cannot be made; an abort goes first."""
+    if any(each.reason == "RolloutAborted" for each in others):
+        return others
+    known = tuple(each for each in before if each.type == "Progressing")
+    told = put(known, Word("Progressing", "False", CREATE_ERROR, message), now)
+    return (*(each for each in others if each.type != "Progressing"), *told)
+
+
 def told(draft: Draft, now: datetime) -> Conditions:
     """All conditions, given the status that is about to be written."""
     before = draft.seen.rollout.status.conditions
@@ -87,7 +97,8 @@ def _held(draft: Draft) -> Word | None:
     current = find(before.conditions, "Progressing")
     if status.abort:
         return _aborted(draft, current)
-    if current is None or status.current_pod_hash != before.current_pod_hash:
+    begins = current is None or status.current_pod_hash != before.current_pod_hash
+    if current is None or begins or current.reason == CREATE_ERROR:
         if draft.roles.new is None:
             message = f'Created new replica set "{draft.subject}"'
             return Word("Progressing", "True", "NewReplicaSetCreated", message, touch=True)

@@ -215,6 +215,22 @@ def invalid(seen: Observed, problems: tuple[str, ...], now: datetime, retreat: P
     )
 
 
+def not_created(seen: Observed, planned: Plan, message: str, now: datetime) -> Plan:
+    """The plan, told as what it came to where the ReplicaSet of the template was refused."""
+    before = seen.rollout.status.conditions
+    told = conditions.not_created(before, planned.status.conditions, message, now)
+    happened = [each for each in planned.events if each.reason != "NewReplicaSetCreated"]
+    said = conditions.find(told, "Progressing")
+    if said is not None and said.reason == conditions.CREATE_ERROR and said not in before:
+        happened.append(Event(reason=conditions.CREATE_ERROR, message=message, type="Warning"))
+    return Plan(
+        actions=planned.actions,
+        status=planned.status.model_copy(update={"conditions": told}),
+        events=tuple(happened),
+        requeue_after=min(planned.requeue_after or INVALID_AGAIN, INVALID_AGAIN),
+    )
+
+
 def _clocks(seen: Observed, roles: Roles, now: datetime) -> tuple[timedelta | None, ...]:
     unverified = seen.weights is not None and seen.weights.verified is False
     left = deadline.remaining(seen, roles, now)

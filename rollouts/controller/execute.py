@@ -24,7 +24,7 @@ from rollouts.controller.labels import (
 )
 from rollouts.controller.status import difference
 from rollouts.kube.client import Client
-from rollouts.kube.errors import AlreadyExists, NotFound, TooManyRequests
+from rollouts.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound, TooManyRequests
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
     ANALYSIS_TEMPLATES,
@@ -32,6 +32,7 @@ from rollouts.kube.resources import (
     REPLICA_SETS,
     ROLLOUTS,
     SERVICES,
+    Resource,
 )
 from rollouts.kube.store import Store
 from strategies import model
@@ -45,6 +46,16 @@ class NameTaken(RolloutsError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What came of the actions."""
+
+    rollout: Object
+    """The rollout as the API server has it now: as it was, or what a write to it answered."""
+    not_created: str = ""
+    """Why the ReplicaSet of the template cannot be made; empty if it can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
     """Carries out the actions of one pass over one rollout."""
 
@@ -53,15 +64,21 @@ class Executor:
     rollout: Rollout
     seen: model.Observed
 
-    async def run(self, obj: Object, actions: tuple[model.Action, ...]) -> Object:
+    async def run(self, obj: Object, actions: tuple[model.Action, ...]) -> Done:
         """Do the actions in order and stop at the first that fails.
 
-        Returns:
-            The rollout as the API server has it now: `obj`, or what a write to it answered.
+        A refused ReplicaSet does not stop the others: none of them needs it yet, and what an earlier version
+        carries must be taken back all the same.
         """
+        not_created = ""
         for action in actions:
-            obj = await self._do(obj, action)
-        return obj
+            try:
+                obj = await self._do(obj, action)
+            except (Invalid, Forbidden, NameTaken) as error:
+                if not isinstance(action, model.CreateReplicaSet):
+                    raise
+                not_created = f'Failed to create new replica set "{action.name}": {error}'
+        return Done(rollout=obj, not_created=not_created)
 
     # As many branches as there are actions, on purpose.
     async def _do(self, obj: Object, action: model.Action) -> Object:  # noqa: C901, PLR0912
@@ -121,13 +138,17 @@ class Executor:
         try:
             await self.client.create(REPLICA_SETS, body, self._namespace)
         except AlreadyExists:
-            existing = await self.client.get(REPLICA_SETS, action.name, self._namespace)
-            owners = existing["metadata"].get("ownerReferences") or ()
-            if not any(owner["uid"] == obj["metadata"]["uid"] for owner in owners):
-                raise NameTaken(
-                    f'ReplicaSet "{action.name}" exists and is not controlled by Rollout '
-                    f'"{self.rollout.metadata.name}"; delete it'
-                ) from None
+            await self._require_own(REPLICA_SETS, action.name)
+
+    async def _require_own(self, resource: Resource, name: str) -> None:
+        """See that what has the name already is the rollout's own, of an earlier pass."""
+        existing = await self.client.get(resource, name, self._namespace)
+        owners = existing["metadata"].get("ownerReferences") or ()
+        if not any(owner["uid"] == self.rollout.metadata.uid for owner in owners):
+            raise NameTaken(
+                f'{resource.kind} "{name}" exists and is not controlled by Rollout '
+                f'"{self.rollout.metadata.name}"; delete it'
+            )
 
     async def _delete_replica_set(self, name: str) -> None:
         found = next((each for each in self.seen.replica_sets if each.name == name), None)
@@ -197,7 +218,7 @@ class Executor:
         try:
             await self.client.create(ANALYSIS_RUNS, run, self._namespace)
         except AlreadyExists:
-            return
+            await self._require_own(ANALYSIS_RUNS, action.name)
 
     def _find_template(self, ref: AnalysisTemplateRef) -> AnalysisTemplate | None:
         if ref.cluster_scope:

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 
-from rollouts.api.errors import InvalidSpec
+from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import Object
 from rollouts.controller import ownwrites
 from rollouts.controller.reconciler import Key, KeysOf, Reconciler, key_of
 from rollouts.controller.workqueue import WorkQueue, backoff
 from rollouts.kube.client import Client
-from rollouts.kube.errors import ApiError, Conflict, Unreachable
+from rollouts.kube.errors import ApiError, Conflict
 from rollouts.kube.informer import Informer
 from rollouts.kube.resources import ANALYSIS_RUNS, Resource
 from rollouts.kube.store import Writer
@@ -198,7 +198,7 @@ class _Loop:
         named = {"kind": self.reconciler.resource.kind, "namespace": key.namespace, "object": key.name}
         if isinstance(error, Conflict):  # somebody was faster; the next look decides anew
             _log.debug("%s", error, extra=named)
-        elif isinstance(error, InvalidSpec | ApiError | Unreachable):
+        elif isinstance(error, RolloutsError):
             _log.warning("%s", error, extra={**named, "failures": failures})
         else:
             _log.error("a defect: %s", error, extra=named, exc_info=error)

@@ -9,13 +9,14 @@ from rollouts.api.meta import Object, dump
 from rollouts.api.rollout import Rollout
 from rollouts.api.validation import parse, validate_rollout
 from rollouts.controller import references, routes
-from rollouts.controller.execute import Executor
+from rollouts.controller.execute import Executor, NameTaken
 from rollouts.controller.invalid import REASON, refused
 from rollouts.controller.labels import mine
 from rollouts.controller.observe import observe
 from rollouts.controller.reconciler import Clock, Key, KeysOf, controller_keys, key_of
 from rollouts.controller.status import write_status
 from rollouts.kube.client import Client
+from rollouts.kube.errors import Forbidden, Invalid
 from rollouts.kube.events import Recorder
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
@@ -28,6 +29,7 @@ from rollouts.kube.resources import (
 )
 from rollouts.kube.store import Store
 from rollouts.routers import ROUTERS
+from strategies.lifecycle import not_created
 
 _LOOK_AGAIN = timedelta(seconds=20)
 """After which a refused rollout is looked at again, should something outside it have been mended."""
@@ -67,6 +69,10 @@ class RolloutReconciler:
             return await self._advance(obj, now)
         except InvalidSpec as error:
             return await self._refuse(obj, str(error), now)
+        except (Forbidden, Invalid, NameTaken) as error:
+            # What will not mend itself; what may is tried again without a word.
+            self._recorder.record(obj, "ReconciliationError", str(error), "Warning")
+            raise
 
     async def _advance(self, obj: Object, now: datetime) -> timedelta | None:
         rollout = parse(Rollout, obj)
@@ -75,8 +81,10 @@ class RolloutReconciler:
         seen = observe(self._store, rollout, now, problems)
         plan = strategies.plan(seen, now)
         executor = Executor(client=self._client, store=self._store, rollout=rollout, seen=seen)
-        current = await executor.run(obj, plan.actions)
-        await write_status(self._client, ROLLOUTS, current, dump(plan.status))
+        done = await executor.run(obj, plan.actions)
+        if done.not_created:
+            plan = not_created(seen, plan, done.not_created, now)
+        await write_status(self._client, ROLLOUTS, done.rollout, dump(plan.status))
         for event in plan.events:
             self._recorder.record(obj, event.reason, event.message, event.type)
         return plan.requeue_after

@@ -6,9 +6,8 @@ import pytest
 
 from rollouts.api.canary import RolloutAnalysis, RolloutAnalysisTemplate
 from rollouts.api.crd import crds
-from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
-from rollouts.controller.execute import Executor, NameTaken
+from rollouts.controller.execute import Done, Executor, NameTaken
 from rollouts.controller.observe import observe
 from rollouts.embedded.virtual_time import START
 from rollouts.kube.client import Client
@@ -26,6 +25,15 @@ from strategies import model
 from tests.controller.api import server, virtually
 from tests.world.simulated import GATED, routed
 
+START_RUN = model.StartAnalysis(
+    name="run",
+    type="Step",
+    analysis=RolloutAnalysis(templates=(RolloutAnalysisTemplate(template_name="success-rate"),)),
+    args={},
+    pod_hash="abc",
+    revision=3,
+    step_index=1,
+)
 CREATE = model.CreateReplicaSet(name="shop-abc", pod_hash="abc", revision=3)
 _READ = (ROLLOUTS, SERVICES, INGRESSES, REPLICA_SETS, ANALYSIS_TEMPLATES, ANALYSIS_RUNS, PODS)
 
@@ -49,7 +57,7 @@ class Place:
             await client.create(resource, obj, "default")
         return cls(client)
 
-    async def do(self, *actions: model.Action) -> Object:
+    async def do(self, *actions: model.Action) -> Done:
         store = Writer()
         for resource in (
             ROLLOUTS,
@@ -95,8 +103,27 @@ async def test_a_replica_set_of_that_name_that_belongs_to_nobody_is_left_alone_a
         "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template},
     }
     await place.client.create(REPLICA_SETS, other, "default")
-    with pytest.raises(NameTaken, match='"shop-abc" exists and is not controlled by Rollout "shop"'):
-        await place.do(CREATE)
+    done = await place.do(CREATE, model.SwitchService(name="shop-canary", pod_hash="old"))
+    assert done.not_created == (
+        'Failed to create new replica set "shop-abc": ReplicaSet "shop-abc" exists and is not controlled by '
+        'Rollout "shop"; delete it'
+    )
+    switched = await place.client.get(SERVICES, "shop-canary", "default")
+    assert switched["spec"]["selector"]["rollouts-pod-template-hash"] == "old"
+
+
+@virtually
+async def test_an_analysis_run_of_that_name_that_belongs_to_nobody_is_named() -> None:
+    place = await Place.make()
+    other = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AnalysisRun",
+        "metadata": {"name": "run"},
+        "spec": {"metrics": [{"name": "x", "provider": {"web": {"url": "http://x"}}}]},
+    }
+    await place.client.create(ANALYSIS_RUNS, other, "default")
+    with pytest.raises(NameTaken, match='AnalysisRun "run" exists and is not controlled by Rollout "shop"'):
+        await place.do(START_RUN)
 
 
 @virtually
@@ -119,9 +146,9 @@ async def test_scaling_notes_the_size_of_the_rollout_and_annotations_come_and_go
 @virtually
 async def test_what_is_written_on_the_rollout_is_what_the_status_may_follow() -> None:
     place = await Place.make()
-    answer = await place.do(model.SetReplicas(replicas=3), model.SetRevision(revision=9))
+    done = await place.do(model.SetReplicas(replicas=3), model.SetRevision(revision=9))
     now = await place.client.get(ROLLOUTS, "shop", "default")
-    assert answer["metadata"]["resourceVersion"] == now["metadata"]["resourceVersion"]
+    assert done.rollout["metadata"]["resourceVersion"] == now["metadata"]["resourceVersion"]
     assert now["spec"]["replicas"] == 3
     assert now["metadata"]["annotations"]["rollout.argoproj.io/revision"] == "9"
 
@@ -151,11 +178,7 @@ async def test_a_weight_is_written_once_and_then_only_when_it_differs() -> None:
 @virtually
 async def test_an_analysis_is_started_once_and_can_be_ended_and_deleted_twice() -> None:
     place = await Place.make()
-    analysis = RolloutAnalysis(templates=(RolloutAnalysisTemplate(template_name="success-rate"),))
-    start = model.StartAnalysis(
-        name="run", type="Step", analysis=analysis, args={}, pod_hash="abc", revision=3, step_index=1
-    )
-    await place.do(start, start)
+    await place.do(START_RUN, START_RUN)
     run = await place.client.get(ANALYSIS_RUNS, "run", "default")
     assert run["metadata"]["labels"]["rollout-type"] == "Step"
     assert run["metadata"]["labels"]["step-index"] == "1"
@@ -168,11 +191,7 @@ async def test_an_analysis_is_started_once_and_can_be_ended_and_deleted_twice() 
 @virtually
 async def test_with_a_replica_set_go_the_analysis_runs_of_its_revision() -> None:
     place = await Place.make()
-    analysis = RolloutAnalysis(templates=(RolloutAnalysisTemplate(template_name="success-rate"),))
-    start = model.StartAnalysis(
-        name="run", type="Step", analysis=analysis, args={}, pod_hash="abc", revision=3, step_index=1
-    )
-    await place.do(CREATE, start)
+    await place.do(CREATE, START_RUN)
     await place.do(model.DeleteReplicaSet(name="shop-abc"))
     await place.do(model.DeleteReplicaSet(name="shop-abc"))
     assert (await place.client.list(REPLICA_SETS, "default"))["items"] == []

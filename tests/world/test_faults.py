@@ -7,6 +7,8 @@ import pytest
 from rollouts.api.meta import Object
 from rollouts.embedded.virtual_time import run
 from rollouts.embedded.world import World
+from rollouts.kube.resources import REPLICA_SETS
+from strategies.revisions import pod_hash
 from tests.world.simulated import GATED, deployed, ingress, rollout, routed, service, simulated
 
 
@@ -169,3 +171,34 @@ async def test_an_abort_works_although_the_spec_has_become_invalid(world: World)
     await world.patch("shop", {"status": {"abort": True}}, status=True)
     await world.run(seconds=30)
     assert world.traffic("shop") == {"stable": 100}
+
+
+@simulated
+async def test_a_version_whose_replica_set_cannot_be_made_is_told_and_the_one_before_gives_way(
+    world: World,
+) -> None:
+    """Its name is taken, which stands for whatever makes an API server refuse it."""
+    await deployed(world, *routed({"setWeight": 20}, {"pause": {}}))
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run(minutes=1)
+    assert world.traffic("shop") == {"canary": 20, "stable": 80}
+    template = copy.deepcopy(world.rollout("shop")["spec"]["template"])
+    template["spec"]["containers"][0]["image"] = "shop:v3"
+    taken = f"shop-{pod_hash(template)}"
+    other = rollout({"canary": {}}, name="other")
+    other |= {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": taken}}
+    other["spec"] = {key: other["spec"][key] for key in ("selector", "template")} | {"replicas": 0}
+    await world.apply(other)
+    await world.set_image("shop", "shop=shop:v3")
+    await world.run(minutes=1)
+    assert world.traffic("shop") == {"stable": 100}
+    (progressing,) = (each for each in world.status("shop")["conditions"] if each["type"] == "Progressing")
+    assert progressing["reason"] == "ReplicaSetCreateError"
+    assert f'"{taken}" exists and is not controlled by Rollout "shop"; delete it' in progressing["message"]
+    assert "ReplicaSetCreateError" in world.events("shop")
+    count = len(world.writes)
+    await world.run(minutes=5)
+    assert world.writes[count:] == []
+    await world.client.delete(REPLICA_SETS, taken, "default")
+    await world.run(minutes=1)
+    assert world.traffic("shop") == {"canary": 20, "stable": 80}
