@@ -123,11 +123,21 @@ class Spawner:
             self.send(command, writing)
         finally:
             os.close(writing)
-        task = asyncio.create_task(_collect(await _reader(reading), process))
+        task = asyncio.create_task(_collect(reading, process))
         self._readers.add(task)
         task.add_done_callback(self._readers.discard)
-        await started
+        try:
+            await asyncio.shield(started)
+        except asyncio.CancelledError:
+            # Nobody will ever end it but us; the parent reads this after the command to start it.
+            with suppress(Unavailable):
+                process.signal(signal.SIGKILL)
+            raise
         return process
+
+    def running(self) -> tuple[Spawned, ...]:
+        """What was started and has not ended."""
+        return tuple(self._processes.values())
 
     def send(self, command: Mapping[str, Any], *descriptors: int) -> None:
         """Give the parent a command."""
@@ -194,6 +204,7 @@ async def _reader(descriptor: int) -> asyncio.StreamReader:
     return reader
 
 
-async def _collect(output: asyncio.StreamReader, process: Spawned) -> None:
+async def _collect(descriptor: int, process: Spawned) -> None:
+    output = await _reader(descriptor)
     while data := await output.read(65_536):
         process.write(data)
