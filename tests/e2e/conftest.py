@@ -20,6 +20,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     try:
         live = Live.begin(home)
         yield live
+        live.figures["controller RSS at the end"] = f"{live.megabytes() or 0:.0f} MB"
     finally:
         live.end()
     figures = {what: f"{seconds:.3f} s" for what, seconds in live.seconds.items()} | live.figures

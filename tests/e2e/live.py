@@ -84,6 +84,13 @@ class Live:
         """What the controllers have said so far."""
         return (self.home / "controller.log").read_text()
 
+    def megabytes(self) -> float | None:
+        """How much memory the controller takes, where that can be read."""
+        if self.controller is None or sys.platform != "linux":
+            return None
+        status = Path(f"/proc/{self.controller.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
     def new_namespace(self) -> str:
         """A name that no test had."""
         return f"e2e-{next(self._numbers)}"

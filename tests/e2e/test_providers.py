@@ -102,7 +102,7 @@ async def test_no_answer_of_prometheus_is_never_a_success_and_each_says_why(
                 for mood, address in templates.items()
             ),
         )
-        await judged(live, cd, {**moods, "down": "Degraded"})
+        said = await judged(live, cd, {**moods, "down": "Degraded"})
         await cd.rollouts.wait_for("beside", timeout=20)
     told = {}
     for run in await cd.analysis_runs.list():
@@ -113,8 +113,11 @@ async def test_no_answer_of_prometheus_is_never_a_success_and_each_says_why(
         "bad": "Failed",
         **dict.fromkeys(("empty", "html", "slow", "down"), "Error"),
     }
-    for mood, word in {"html": "html", "slow": "1 s", "down": "refused"}.items():
-        assert word in told[mood][1].lower(), told[mood]
+    warned = await live.kubectl("get", "events", "-n", ns, "-o", "jsonpath={.items[*].message}")
+    for mood, word in {"html": "<html>", "slow": "within 1 s", "down": "refused"}.items():
+        assert word in told[mood][1], told[mood]
+        assert told[mood][1] in said[mood]
+        assert told[mood][1] in warned
 
 
 async def test_a_background_analysis_takes_a_canary_back_in_the_middle_of_a_pause(
