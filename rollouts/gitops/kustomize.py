@@ -18,9 +18,10 @@ from rollouts.api.application_source import ApplicationSourceKustomize
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
 from rollouts.gitops import process
+from rollouts.gitops.kustomize_guard import check_file, check_kustomization, check_plugin_folder
 from rollouts.gitops.kustomize_options import check, edit
 from rollouts.gitops.manifests import objects, parse
-from rollouts.gitops.tree import File, Tree, clean_path
+from rollouts.gitops.tree import LARGEST_TOTAL, File, Tree, clean_path
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _TIMEOUT = 60.0
@@ -36,6 +37,8 @@ _PATHS = (
 )
 _PROGRAMS = ("helmCharts", "helmChartInflationGenerator")
 _MOST_FOLDERS = 200
+_MEMORY = 2 * 1024**3
+"""Bytes of address space; a build of a thousand objects needs a quarter of what Go reserves."""
 _NOWHERE = "http://127.0.0.1:9"
 
 
@@ -68,7 +71,7 @@ async def render(
         Unavailable: the build took too long.
     """
     check(options)
-    files = await asyncio.to_thread(_closure, tree, path)
+    files = await asyncio.to_thread(_closure, tree, path, options.components)
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix="kustomize-", dir=scratch) as folder:
         root = Path(folder).resolve()
@@ -80,6 +83,7 @@ async def render(
             cwd=target,
             env={"HOME": folder, "PATH": "", "HTTP_PROXY": _NOWHERE, "HTTPS_PROXY": _NOWHERE},
             timeout=timeout,
+            memory=_MEMORY,
         )
         if finished.code:
             cause = finished.errors.replace(f"{root}/", "").replace(str(root), "").strip()
@@ -91,10 +95,14 @@ async def render(
     return await asyncio.to_thread(objects, finished.output, f"kustomization {path or '.'}")
 
 
-def _closure(tree: Tree, path: str) -> tuple[File, ...]:
-    """The files of the folder and of every folder that its kustomizations refer to."""
+def _closure(tree: Tree, path: str, components: tuple[str, ...]) -> tuple[File, ...]:
+    """The files of the folder and of every folder that its kustomizations, and the Application, refer to."""
     files: dict[str, File] = {}
     waiting, seen = [path], set[str]()
+    for number, entry in enumerate(components):
+        local = _local(path, entry, f".spec.source.kustomize.components[{number}]")
+        if tree.is_folder(local) and not _within(local, path):
+            waiting.append(local)
     while waiting:
         folder = waiting.pop()
         if folder in seen:
@@ -105,8 +113,16 @@ def _closure(tree: Tree, path: str) -> tuple[File, ...]:
                 ".spec.source.path", f'"{path}" refers to more than {_MOST_FOLDERS} folders', path
             )
         files.update((file.path, file) for file in tree.files(folder))
+        if sum(file.size for file in files.values()) > LARGEST_TOTAL:
+            raise InvalidSpec(
+                ".spec.source.path",
+                f'"{path}" gathers more than {LARGEST_TOTAL >> 20} MB from all its folders; split the app',
+                path,
+            )
         for name in [f for f in files if posixpath.basename(f) in NAMES and _within(f, folder)]:
             waiting += _folders(tree, name, parse(tree.read(files[name]), name))
+    for name, file in files.items():
+        check_file(name, tree.read(file))
     return tuple(files.values())
 
 
@@ -121,6 +137,7 @@ def _folders(tree: Tree, name: str, documents: tuple[Any, ...]) -> list[str]:
     for where, entry in _references(name, documents):
         local = _local(here, entry, where)
         if tree.is_folder(local):
+            check_plugin_folder(where, entry)
             if local != here and not _within(local, here):
                 found.append(local)
         elif not tree.is_file(local):
@@ -132,6 +149,7 @@ def _references(name: str, documents: tuple[Any, ...]) -> Iterator[tuple[str, st
     for document in documents:
         if not isinstance(document, dict):
             raise InvalidSpec(name, "is no kustomization: it must be a mapping")
+        check_kustomization(name, document)
         for field in _PROGRAMS:
             if document.get(field):
                 raise InvalidSpec(f"{name} .{field}", "is not supported yet; commit the rendered chart")

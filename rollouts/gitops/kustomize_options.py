@@ -10,6 +10,7 @@ from rollouts.api.application_source import ApplicationSourceKustomize
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import dump
 from rollouts.gitops.images import edit_images, parse_image
+from rollouts.gitops.kustomize_guard import check_kustomization
 from rollouts.gitops.manifests import parse
 
 _FIELD = ".spec.source.kustomize"
@@ -30,6 +31,7 @@ def check(options: ApplicationSourceKustomize) -> None:
             raise InvalidSpec(
                 f"{_FIELD}.{field}", "is not supported yet; the built-in kustomize is used", value
             )
+    check_kustomization("Application", {"spec": {"source": {"kustomize": dump(options)}}})
 
 
 def edit(file: Path, options: ApplicationSourceKustomize, variables: dict[str, str]) -> None:

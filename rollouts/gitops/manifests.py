@@ -63,7 +63,7 @@ def parse(content: bytes, where: str) -> tuple[Any, ...]:
     except UnicodeDecodeError as error:
         raise InvalidSpec(where, f"is not UTF-8 text: {error.reason} at byte {error.start}") from error
     try:
-        _refuse_bombs(text, where)
+        refuse_bombs(text, where)
         documents = tuple(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
         raise InvalidSpec(where, f"is not YAML: {_where(error)}") from error
@@ -98,8 +98,13 @@ def _objects(document: Any, where: str) -> Iterator[Object]:
     yield document
 
 
-def _refuse_bombs(text: str, where: str) -> None:
-    """Walk the events, which cost nothing to hold, and count what the aliases would become."""
+def refuse_bombs(text: str, where: str) -> None:
+    """Walk the events, which cost nothing to hold, and count what the aliases would become.
+
+    Raises:
+        InvalidSpec: too deep or too much; names the file and the line.
+        yaml.YAMLError: not YAML.
+    """
     sizes: dict[str, int] = {}
     parents: list[tuple[str | None, int]] = []
     total = 0

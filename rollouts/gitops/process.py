@@ -5,12 +5,15 @@ A thread waits for the child, so the limit is one of real time even where the lo
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +45,7 @@ class _Child:
         self._ended = False
 
     def run(
-        self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float
+        self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float, memory: int
     ) -> Finished | None:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             with self._lock:
@@ -57,6 +60,7 @@ class _Child:
                     stderr=errors,
                     start_new_session=True,
                 )
+                _limit(self._process.pid, memory)
             try:
                 code = self._process.wait(timeout)
             except subprocess.TimeoutExpired:
@@ -79,7 +83,19 @@ class _Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
-async def run(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float) -> Finished:
+def _limit(pid: int, memory: int) -> None:
+    """Bound what a child may hold and write; only Linux lets another process do so."""
+    if sys.platform != "linux":
+        return
+    with suppress(ProcessLookupError):  # it has ended already
+        if memory:
+            resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (_MOST_OUTPUT + 1, _MOST_OUTPUT + 1))
+
+
+async def run(
+    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float, memory: int = 0
+) -> Finished:
     """Run a program to its end.
 
     Args:
@@ -87,6 +103,8 @@ async def run(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], ti
         cwd: the folder to run it in.
         env: its whole environment.
         timeout: seconds of real time after which it and its children are killed.
+        memory: bytes of address space that it may have, where the system can say so, and a limit on what it
+            writes with it; 0 is any.
 
     Raises:
         Unavailable: the program is not there, took too long or wrote too much.
@@ -94,7 +112,7 @@ async def run(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], ti
     child = _Child()
     loop = asyncio.get_running_loop()
     try:
-        finished = await loop.run_in_executor(_threads, child.run, arguments, cwd, env, timeout)
+        finished = await loop.run_in_executor(_threads, child.run, arguments, cwd, env, timeout, memory)
     except FileNotFoundError as error:
         raise Unavailable(f"{arguments[0]}: no such program; install it and try again") from error
     except asyncio.CancelledError:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollouts.api.application_source import ApplicationSource
+from rollouts.api.application_source import ApplicationSourceKustomize as Kustomize
 from rollouts.api.errors import InvalidSpec
 from rollouts.controller.application_report import summary
 from rollouts.gitops.lint import lint
@@ -181,3 +183,110 @@ def test_a_folder_full_of_mistakes_does_not_make_a_status_too_large_to_write() -
         "metadata": {"name": "x" * 200, "namespace": "${A}" * 5000},
     }
     assert len(lint((service,), "shop", {})[0]) < 700
+
+
+REMOTE = "http://127.0.0.1:9/x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"configMapGenerator: [{{name: x, files: ['a={REMOTE}']}}]",
+        f"configMapGenerator: [{{name: x, files: ['{REMOTE}']}}]",
+        f"configMapGenerator: [{{name: x, envs: ['HTTPS{REMOTE[4:]}']}}]",
+        f"configMapGenerator: [{{name: x, env: '{REMOTE}'}}]",
+        f"secretGenerator: [{{name: x, files: ['{REMOTE}']}}]",
+        f"resources: [config.yaml]\npatches: [{{path: '{REMOTE}'}}]",
+        f"resources: [config.yaml]\npatchesStrategicMerge: ['{REMOTE}']",
+        f"resources: [config.yaml]\npatchesJson6902: [{{path: '{REMOTE}', target: {{kind: ConfigMap}}}}]",
+        f"resources: [config.yaml]\nreplacements: [{{path: '{REMOTE}'}}]",
+        f"resources: [config.yaml]\nopenapi: {{path: '{REMOTE}'}}",
+        f"resources: [config.yaml]\ncrds: ['{REMOTE}']",
+        f"resources: [config.yaml]\nconfigurations: ['{REMOTE}']",
+        "resources: [config.yaml]\ntransformers: [remote.yaml]",
+        "resources: [config.yaml]\nvalidators: [remote.yaml]",
+        "generators: [remote.yaml]",
+        f'transformers: ["apiVersion: builtin\\nkind: PatchTransformer\\npath: {REMOTE}\\n"]',
+    ],
+)
+async def test_nothing_of_a_kustomization_is_fetched_over_http(tmp_path: Path, repo: Repo, text: str) -> None:
+    transformer = f"apiVersion: builtin\nkind: PatchTransformer\nmetadata: {{name: x}}\npath: '{REMOTE}'\n"
+    repo.commit(
+        {
+            "kus/kustomization.yaml": text,
+            "kus/config.yaml": CONFIG_MAP,
+            "kus/remote.yaml": transformer,
+            "kus/folder/kustomization.yaml": "resources: [remote.yaml]",
+            "kus/folder/remote.yaml": transformer,
+        }
+    )
+    with pytest.raises(InvalidSpec, match=r'".*//127.0.0.1:9/x" is remote, and only what the repository'):
+        await rendered(tmp_path, repo, path="kus")
+
+
+async def test_addresses_that_are_data_are_no_reason_to_refuse(tmp_path: Path, repo: Repo) -> None:
+    text = (
+        "resources: [config.yaml]\n"
+        f"commonAnnotations: {{home: '{REMOTE}'}}\n"
+        f"configMapGenerator: [{{name: x, literals: ['url={REMOTE}']}}]\n"
+        "patches:\n- target: {kind: ConfigMap}\n"
+        f'  patch: \'[{{"op": "add", "path": "/data/u", "value": "{REMOTE}"}}]\'\n'
+    )
+    repo.commit({"kus/kustomization.yaml": text, "kus/config.yaml": CONFIG_MAP})
+    assert len((await rendered(tmp_path, repo, path="kus")).objects) == 2
+
+
+async def test_a_bomb_in_a_resource_of_a_kustomization_is_refused_before_it_goes_off(
+    tmp_path: Path, repo: Repo
+) -> None:
+    lines = ["a: &a [x,x,x,x,x,x,x,x,x]"]
+    lines += [f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]" for old, new in pairwise("abcdefghij")]
+    repo.commit({"kus/kustomization.yaml": "resources: [bomb.yaml]", "kus/bomb.yaml": "\n".join(lines)})
+    with pytest.raises(InvalidSpec, match=r"kus/bomb.yaml: expands to more than"):
+        await rendered(tmp_path, repo, path="kus")
+
+
+async def test_folders_that_a_kustomization_gathers_count_together(
+    tmp_path: Path, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rollouts.gitops.kustomize.LARGEST_TOTAL", 3000)
+    files = {f"part{number}/data": str(number) * 1000 for number in range(4)}
+    files |= {f"part{number}/kustomization.yaml": "{}" for number in range(4)}
+    files["kus/kustomization.yaml"] = "resources: [../part0, ../part1, ../part2, ../part3]"
+    repo.commit(files)
+    with pytest.raises(InvalidSpec, match=r'"kus" gathers more than'):
+        await rendered(tmp_path, repo, path="kus")
+
+
+async def test_a_folder_of_transformers_is_refused_by_name(tmp_path: Path, repo: Repo) -> None:
+    text = "resources: [config.yaml]\ntransformers: [folder]"
+    repo.commit({"kus/kustomization.yaml": text, "kus/config.yaml": CONFIG_MAP, "kus/folder/a.yaml": "{}"})
+    with pytest.raises(
+        InvalidSpec, match=r'.transformers\[0\]: "folder" is a folder, which is not supported'
+    ):
+        await rendered(tmp_path, repo, path="kus")
+
+
+async def test_the_patches_of_an_application_are_no_way_to_fetch_either(tmp_path: Path, repo: Repo) -> None:
+    repo.commit({"kus/kustomization.yaml": "resources: [config.yaml]", "kus/config.yaml": CONFIG_MAP})
+    with pytest.raises(
+        InvalidSpec, match=r"Application .spec.source.kustomize.patches\[0\].path: .* is remote"
+    ):
+        await rendered(tmp_path, repo, path="kus", kustomize=Kustomize(patches=[{"path": REMOTE}]))
+
+
+async def test_components_of_an_application_may_lie_beside_its_folder_and_not_outside_the_repository(
+    tmp_path: Path, repo: Repo
+) -> None:
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -c\n"
+    repo.commit(
+        {
+            "kus/kustomization.yaml": "resources: [config.yaml]",
+            "kus/config.yaml": CONFIG_MAP,
+            "extra/kustomization.yaml": component,
+        }
+    )
+    found = await rendered(tmp_path, repo, path="kus", kustomize=Kustomize(components=["../extra"]))
+    assert found.objects[0]["metadata"]["name"].endswith("-c")
+    with pytest.raises(InvalidSpec, match=r"components\[0\]: .* leads out of the repository"):
+        await rendered(tmp_path, repo, path="kus", kustomize=Kustomize(components=["../../../../etc"]))
