@@ -19,9 +19,8 @@ from strategies.model import (
     StartAnalysis,
     TerminateAnalysis,
 )
-from strategies.revisions import Roles, number
+from strategies.revisions import FINISHED, Roles, number, within_rollback_window
 
-FINISHED = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
 HISTORY_LIMIT = 5
 
 _FAILURES: dict[RunType, str] = {
@@ -82,6 +81,8 @@ def canary_slots(seen: Observed, roles: Roles) -> tuple[Slot, ...]:
     if roles.new is None or roles.stable is None or roles.promoted or status.promote_full:
         return ()
     at = position.current(rollout)
+    if at is None and within_rollback_window(seen, roles):
+        return ()  # the version was good before, and goes without steps too
     slots = []
     if at is not None and at[1].analysis is not None:
         slots.append(Slot(type="Step", analysis=at[1].analysis, suffix=f"-{at[0]}", step_index=at[0]))
@@ -218,6 +219,12 @@ def expired_history(seen: Observed, roles: Roles) -> tuple[Action, ...]:
 
 def _base(seen: Observed, roles: Roles, slot: Slot) -> str:
     return f"{seen.rollout.metadata.name}-{seen.pod_hash}-{number(roles)}{slot.suffix}"
+
+
+def is_of_step(ref: AnalysisRunStatusRef, index: int) -> bool:
+    """Whether a run's name is that of a step, at whichever attempt."""
+    base, _, attempt = ref.name.rpartition(".")
+    return (base if base and attempt.isdecimal() else ref.name).endswith(f"-{index}")
 
 
 def _is_numbered(name: str, base: str) -> bool:

@@ -62,7 +62,7 @@ def invalid(before: Conditions, others: Conditions, message: str, now: datetime)
 
 
 def not_created(before: Conditions, others: Conditions, message: str, now: datetime) -> Conditions:
-    """`others`, but Progressing says why the ReplicaSet of the template cannot be made; an abort goes first."""
+    """`others`, but Progressing says why the template's ReplicaSet cannot be made; an abort goes first."""
     if any(each.reason == "RolloutAborted" for each in others):
         return others
     known = tuple(each for each in before if each.type == "Progressing")

@@ -24,6 +24,8 @@ REVISION_HISTORY = "rollout.argoproj.io/revision-history"
 SCALE_DOWN_DEADLINE = "scale-down-deadline"
 EXPERIMENT = "experiment.argoproj.io/name"
 HISTORY_LIMIT = 10
+FINISHED = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
+"""Phases of an AnalysisRun that are final."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,9 +165,12 @@ def within_scale_down_delay(seen: Observed, roles: Roles, now: datetime) -> bool
 
 
 def failed_last(seen: Observed) -> bool:
-    """The last analysis of the current version failed: then going back to it is no short cut."""
-    runs = [run for run in seen.runs if run.pod_hash == seen.pod_hash]
-    return bool(runs) and max(runs, key=lambda run: (run.created, run.name)).phase in {"Failed", "Error"}
+    """The last analysis of the current version failed: then going back to it is no short cut.
+
+    One that still runs says nothing yet, and must not end itself.
+    """
+    ended = [run for run in seen.runs if run.pod_hash == seen.pod_hash and run.phase in FINISHED]
+    return bool(ended) and max(ended, key=lambda run: (run.created, run.name)).phase in {"Failed", "Error"}
 
 
 def _of_rollout(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_status import RolloutStatus
-from strategies import pauses, replicas
+from strategies import analyses, pauses, replicas
 from strategies.model import Observed
 from strategies.position import canary, current, kind, weight
 from strategies.revisions import Roles
@@ -52,7 +52,7 @@ def plan_analysis(seen: Observed, roles: Roles, now: datetime) -> Step:
     # The run is believed, not the copy of its phase in the rollout's status; unless someone deleted the run.
     run = next((run for run in seen.runs if run.name == ref.name), None)
     if run is None:
-        return Step(done=ref.status == "Successful" and ref.name.endswith(f"-{at[0]}"))
+        return Step(done=ref.status == "Successful" and analyses.is_of_step(ref, at[0]))
     return Step(done=run.phase == "Successful" and run.step_index == at[0])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from strategies.model import AnalysisRun, DeleteAnalysis, StartAnalysis
 from tests.strategies.test_canary_walk import GATE, done
-from tests.strategies.world import START, World, canary, deployed
+from tests.strategies.world import START, World, canary, deployed, routed
 
 
 def starts(world: World) -> list[StartAnalysis]:
@@ -130,3 +130,37 @@ def test_runs_of_a_revision_that_is_gone_are_deleted():
     )
     world.reconcile()
     assert not world.runs
+
+
+@pytest.mark.parametrize("steps", [(), ({"setWeight": 20}, GATE)])
+def test_going_back_within_the_window_is_not_analysed_again(steps):
+    background = {"templates": [{"templateName": "errors"}]}
+    world = deployed(routed(*steps, analysis=background), spec={"rollbackWindow": {"revisions": 3}})
+    world.verdicts["v2"] = "Successful"
+    world.ship("v2").until(lambda each: each.status.stable_rs == each.hash_of("v2"))
+    runs = set(world.runs)
+    world.ship("v1").until(lambda each: each.status.stable_rs == each.hash_of("v1"))
+    assert set(world.runs) <= runs
+
+
+def test_going_back_to_what_failed_is_analysed_to_the_end():
+    background = {"templates": [{"templateName": "errors"}]}
+    world = deployed(routed(analysis=background), spec={"rollbackWindow": {"revisions": 3}})
+    world.runs["old"] = AnalysisRun(
+        name="old", type="Background", pod_hash=world.hash_of("v1"), phase="Failed", created=START
+    )
+    world.ship("v2").until(lambda each: each.status.stable_rs == each.hash_of("v2"))
+    world.broken.add("v1")
+    world.ship("v1").run(30)
+    (again,) = (run for name, run in world.runs.items() if run.phase == "Running")
+    assert not again.terminated
+
+
+@pytest.mark.parametrize("attempt", ["", ".1", ".12"])
+def test_a_run_that_succeeded_and_was_deleted_while_the_rollout_was_paused_is_not_waited_for(attempt):
+    world = deployed(canary(GATE, {"pause": {}}))
+    world.ship("v2").until(lambda each: bool(each.runs))
+    (name,) = world.runs
+    ref = {"name": f"{name}{attempt}", "status": "Successful"}
+    world.patch(canary={"currentStepAnalysisRunStatus": ref}).runs.clear()
+    world.until(lambda each: each.step == 1, seconds=10)
