@@ -11,11 +11,11 @@ from analysis import arguments
 from analysis import run as runs
 from analysis.judgement import COMPLETED, judge
 from analysis.providers.registry import Providers, provider_of
-from analysis.templates import INSTANCE_LABEL
 from rollouts.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, Metric
 from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import Object, dump
 from rollouts.api.validation import parse
+from rollouts.controller.labels import mine
 from rollouts.controller.reconciler import Clock, Key, KeysOf, controller_keys
 from rollouts.controller.status import write_status
 from rollouts.kube.client import Client
@@ -61,7 +61,7 @@ class AnalysisRunReconciler:
 
     async def reconcile(self, key: Key) -> timedelta | None:
         seen = self._store.get(ANALYSIS_RUNS, key.name, key.namespace)
-        if seen is None or seen["metadata"].get("deletionTimestamp") or not self._is_ours(seen):
+        if seen is None or seen["metadata"].get("deletionTimestamp") or not mine(seen, self._instance_id):
             return None
         now = self._clock()
         if (seen.get("status") or {}).get("phase") in COMPLETED:
@@ -82,9 +82,6 @@ class AnalysisRunReconciler:
         for event in events:
             self._recorder.record(seen, event.reason, event.message, event.type)
         return timedelta() if plan.tasks else plan.requeue_after
-
-    def _is_ours(self, seen: Object) -> bool:
-        return str((seen["metadata"].get("labels") or {}).get(INSTANCE_LABEL, "")) == self._instance_id
 
     async def _refuse(self, seen: Object, error: InvalidSpec, now: datetime) -> None:
         """A run that cannot even be read ends in Error; the rollout that waits for it learns why."""
