@@ -1,6 +1,7 @@
 """`rollouts cluster`: the embedded cluster, one for each state folder."""
 
 import asyncio
+import errno
 import json
 from dataclasses import asdict
 
@@ -54,7 +55,9 @@ def _run(port: int, ingress_port: int) -> None:
     try:
         asyncio.run(daemon.run(state.home(), port=port, ingress_port=ingress_port))
     except OSError as error:
-        raise Unavailable(f"a port cannot be opened: {error.strerror or error}") from error
+        if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES) and not error.filename:
+            raise Unavailable(f"a port cannot be opened: {error.strerror or error}") from error
+        raise Unavailable(f"the cluster cannot start: {error}") from error
 
 
 @cluster.command(epilog="Example: rollouts cluster down")

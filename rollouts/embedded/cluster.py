@@ -16,6 +16,7 @@ from typing import Any, Self
 from rollouts.api.crd import crds
 from rollouts.api.errors import RolloutsError, Unavailable
 from rollouts.api.meta import Object, format_time
+from rollouts.embedded import state
 from rollouts.embedded.api import ApiServer, InProcess
 from rollouts.embedded.api.status import Refusal
 from rollouts.embedded.pods import kubelet
@@ -38,6 +39,9 @@ from rollouts.kube.resources import GATEWAY_CLASSES, GATEWAYS, INGRESS_CLASSES, 
 NAMESPACE = "rollouts-system"
 ADMIN_PORT = 9901
 """The number of the Service port `admin`: a Unix socket, reached through the API server alone."""
+
+_LONGEST_FOLDER = 90
+"""Bytes: a Unix socket's path may have 103 everywhere, and the names in the folder take up to 11."""
 
 _LOG_OPTIONS_REFUSED = ("follow", "previous", "timestamps", "sinceSeconds", "sinceTime")
 
@@ -91,7 +95,13 @@ class Cluster:
 
     async def _start(self) -> None:
         # Unix sockets have short paths, so they do not live in the state folder.
-        self.folder = Path(tempfile.mkdtemp(prefix="rollouts-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=state.SOCKETS_PREFIX))
+        if len(bytes(self.folder)) > _LONGEST_FOLDER:
+            self.folder.rmdir()
+            raise Unavailable(
+                f"{self.folder} is too long a path for sockets (at most {_LONGEST_FOLDER} bytes); "
+                "set TMPDIR to a folder with a shorter path"
+            )
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.server.install_crds(crds())
         spawner = Spawner()

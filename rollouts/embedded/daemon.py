@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from rollouts.api.errors import RolloutsError, Unavailable
 from rollouts.embedded import state
@@ -28,14 +29,15 @@ def start(folder: Path, *, port: int = 0, ingress_port: int = 0) -> Record:
 
     Raises:
         AlreadyUp: there is one.
-        Unavailable: it did not come up; the message ends with the last line of its log.
+        Unavailable: the folder cannot be written, or the cluster did not come up; the message ends with the
+            last line of its log.
     """
     _refuse_second(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     command = [sys.executable, "-m", "rollouts", "cluster", "up", "--foreground"]
     command += ["--port", str(port), "--ingress-port", str(ingress_port)]
     log = folder / state.LOG
-    with log.open("wb") as output:
+    with _opened(log) as output:
         process = subprocess.Popen(  # noqa: S603 - this very program
             command,
             stdin=subprocess.DEVNULL,
@@ -93,7 +95,7 @@ async def run(folder: Path, *, port: int = 0, ingress_port: int = 0) -> None:
     from rollouts.embedded.cluster import Cluster  # noqa: PLC0415
 
     _refuse_second(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -133,6 +135,20 @@ def _refuse_second(folder: Path) -> None:
         raise AlreadyUp(
             f"the embedded cluster of {folder} is up already: API {record.api}, ingress {record.ingress}"
         )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise state.unusable(folder, error) from error
+
+
+def _opened(log: Path) -> BinaryIO:
+    try:
+        return log.open("wb")
+    except OSError as error:
+        raise state.unusable(log.parent, error) from error
 
 
 @contextmanager

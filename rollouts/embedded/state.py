@@ -3,13 +3,17 @@
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rollouts.api.errors import Unavailable
+
 RECORD, KUBECONFIG, LOG = "cluster.json", "kubeconfig", "cluster.log"
+SOCKETS_PREFIX = "rollouts-"
+"""How the names of the folders for sockets begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +58,19 @@ def read(folder: Path) -> Record | None:
         return Record(**json.loads((folder / RECORD).read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise unusable(folder, error) from error
     except (ValueError, TypeError):
         # Half a file, or one of another version: nothing in it can be trusted.
         return None
+
+
+def unusable(folder: Path, error: OSError) -> Unavailable:
+    """What to say where the state folder cannot be written or read."""
+    why = error.strerror or str(error)
+    return Unavailable(
+        f"the state folder {folder} cannot be used: {why}; set ROLLOUTS_HOME to a folder of your own"
+    )
 
 
 def is_alive(record: Record) -> bool:
@@ -71,9 +85,19 @@ def write(folder: Path, record: Record) -> None:
     draft.replace(folder / RECORD)
 
 
+def _is_ours(sockets: Path) -> bool:
+    """Whether it is a folder that a cluster of this user made; whoever clears up may have another TMPDIR."""
+    try:
+        found = sockets.lstat()
+    except OSError:
+        return False
+    is_own_folder = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return is_own_folder and sockets.name.startswith(SOCKETS_PREFIX)
+
+
 def clean(folder: Path, record: Record | None, *, log: bool) -> None:
     """Remove what a cluster that is gone left behind, and the folder itself if nothing else is in it."""
-    if record is not None and Path(record.sockets).parent == Path(tempfile.gettempdir()):
+    if record is not None and _is_ours(Path(record.sockets)):
         shutil.rmtree(record.sockets, ignore_errors=True)
     for name in (RECORD, KUBECONFIG, *((LOG,) if log else ())):
         (folder / name).unlink(missing_ok=True)

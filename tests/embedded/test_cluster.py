@@ -32,9 +32,9 @@ def home(tmp_path: Path) -> Path:
 def rollouts(home: Path) -> Iterator[Run]:
     """The command, on a state folder of its own."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **surroundings: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "rollouts", *arguments]
-        env = {**os.environ, "ROLLOUTS_HOME": str(home)}
+        env = {**os.environ, "ROLLOUTS_HOME": str(home), **surroundings}
         return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
 
     yield run
@@ -193,6 +193,37 @@ def test_a_port_that_is_taken_is_one_clear_line(rollouts: Run) -> None:
     assert done.returncode == 1
     assert "a port cannot be opened" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_state_folder_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        env = {**os.environ, "ROLLOUTS_HOME": str(home)}
+        command = [sys.executable, "-m", "rollouts", "cluster", "up"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1
+        assert f"the state folder {home} cannot be used" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_temporary_folder_with_too_long_a_path_is_one_clear_line(rollouts: Run, tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    done = rollouts("cluster", "up", TMPDIR=str(deep))
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+    assert "set TMPDIR to a folder with a shorter path" in done.stderr
+    assert [*deep.iterdir()] == []
+
+
+def test_down_finds_the_sockets_wherever_up_put_them(rollouts: Run, home: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="t") as elsewhere:
+        rollouts("cluster", "up", TMPDIR=elsewhere)
+        cluster = record(home)
+        assert cluster.sockets.startswith(elsewhere)
+        os.kill(cluster.pid, signal.SIGKILL)
+        wait_for(lambda: are_gone({cluster.pid}))
+        rollouts("cluster", "down")
+        assert not Path(cluster.sockets).exists()
 
 
 def test_an_interrupt_ends_the_cluster_in_the_foreground_cleanly(home: Path) -> None:
