@@ -5,7 +5,7 @@ from datetime import timedelta
 from rollouts.api.meta import Object
 from rollouts.controller.application_observe import status_of
 from rollouts.gitops.cluster import Cluster
-from rollouts.gitops.options import Propagation, object_options
+from rollouts.gitops.options import Propagation, live_options
 from rollouts.gitops.plan import Resource, prune_order
 from rollouts.gitops.tracking import Ref, tracks
 from rollouts.kube.client import Client
@@ -64,6 +64,6 @@ async def _left(cluster: Cluster, raw: Object, name: str) -> list[Resource]:
         ref = Ref(entry.group, entry.kind, entry.namespace, entry.name)
         version = f"{entry.group}/{entry.version}" if entry.group else entry.version
         live = await cluster.read(version, ref, fresh=True)
-        if live is not None and tracks(name, live) and object_options(live).delete:
+        if live is not None and tracks(name, live) and live_options(live).delete:
             found.append(Resource(ref=ref, target=None, live=live, wave=entry.sync_wave))
     return found

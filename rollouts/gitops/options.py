@@ -96,6 +96,14 @@ def object_options(obj: Object) -> SyncOptions:
     return parse_options([part for part in text.split(",") if part.strip()], where)
 
 
+def live_options(obj: Object) -> SyncOptions:
+    """The options of a live object; one whose options cannot be read is rather kept than deleted."""
+    try:
+        return object_options(obj)
+    except InvalidSpec:
+        return SyncOptions(prune=False, delete=False)
+
+
 def ignores_extraneous(obj: Object) -> bool:
     """Whether an object that is not in Git is no reason for its Application to be OutOfSync."""
     text = (obj["metadata"].get("annotations") or {}).get(COMPARE_OPTIONS) or ""

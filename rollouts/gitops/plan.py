@@ -176,7 +176,7 @@ def compare(
         for ref, target in targets.items()
     ]
     resources += [
-        Resource(ref=ref, target=None, live=obj, wave=_wave(obj))
+        Resource(ref=ref, target=None, live=obj, wave=_live_wave(obj))
         for ref, obj in live.items()
         if ref not in targets
         and tracking.tracks(application, obj)
@@ -268,6 +268,14 @@ def _placed(obj: Object, namespace: str, namespaced: bool) -> Object:
             )
         metadata["namespace"] = own
     return {**{key: value for key, value in obj.items() if key != "status"}, "metadata": metadata}
+
+
+def _live_wave(obj: Object) -> int:
+    """The wave in which an object is deleted; what somebody else wrote there by mistake holds nobody up."""
+    try:
+        return _wave(obj)
+    except InvalidSpec:
+        return 0
 
 
 def _wave(obj: Object) -> int:

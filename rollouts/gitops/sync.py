@@ -14,7 +14,7 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
 from rollouts.gitops import health as healths
 from rollouts.gitops.cluster import Cluster
-from rollouts.gitops.options import SyncOptions, object_options
+from rollouts.gitops.options import SyncOptions, live_options
 from rollouts.gitops.plan import Comparison, Resource, applied_form, prune_order, selected
 from rollouts.gitops.tracking import Ref, owner
 from rollouts.kube.errors import ApiError, Conflict, Forbidden, NotFound
@@ -138,7 +138,7 @@ async def _prune(cluster: Cluster, resource: Resource, request: Request, outcome
     live = resource.live
     if live is None:
         return
-    if not request.options.prune or not object_options(live).prune:
+    if not request.options.prune or not live_options(live).prune:
         outcome.results[resource.ref] = _result(resource, "PruneSkipped", "ignored (no prune)")
         return
     if not request.prune:

@@ -310,3 +310,28 @@ metadata:
     app = await bench.settle()
     assert app["status"]["operationState"]["phase"] == "Succeeded"
     assert await bench.client.get(kinds.CONFIG_MAPS, "settings", SHOP)
+
+
+@pytest.mark.parametrize("annotation", ["argocd.argoproj.io/sync-wave", "argocd.argoproj.io/sync-options"])
+async def test_an_annotation_that_somebody_spoilt_on_a_live_object_holds_nothing_up(
+    bench: Bench, repo: Repo, annotation: str
+) -> None:
+    """Neither the syncs of the others, nor the end of the application; an object whose options cannot be
+    read is rather kept than deleted."""
+    app = application(repo.url, **AUTOMATED)
+    app["metadata"]["finalizers"] = ["resources-finalizer.argocd.argoproj.io"]
+    await bench.start(app)
+    await bench.settle()
+    spoilt = {"metadata": {"annotations": {annotation: "junk"}}}
+    await bench.client.patch(kinds.CONFIG_MAPS, "settings", spoilt, SHOP)
+    repo.remove("shop/config.yaml")
+    head = repo.commit({"shop/service.yaml": SERVICE.replace("8080", "9090")})
+    app = await bench.poll()
+    live = await bench.client.get(kinds.SERVICES, "web", SHOP)
+    assert live["spec"]["ports"][0]["targetPort"] == 9090
+    assert app["status"]["sync"]["revision"] == head
+    await bench.client.delete(kinds.APPLICATIONS, "shop", "rollouts-system")
+    for _ in range(4):
+        await bench.step()
+    with pytest.raises(NotFound):
+        await bench.app()
