@@ -21,13 +21,12 @@ from rollouts.controller.application_observe import (
     tracked_key,
     tracked_name,
 )
-from rollouts.controller.application_work import Done, Parts, Work, ask, pinned
+from rollouts.controller.application_revert import Reverts
+from rollouts.controller.application_work import Parts, Work, ask, pinned
 from rollouts.controller.reconciler import Clock, Key, KeysOf
 from rollouts.controller.status import difference
-from rollouts.gitops import verdicts as judgement
 from rollouts.gitops.cluster import Cluster
 from rollouts.gitops.desired import Desired
-from rollouts.gitops.revert import ON_REJECT, Rejected, revert
 from rollouts.gitops.tracking import TRACKING_ID
 from rollouts.kube import resources as kinds
 from rollouts.kube.client import Client
@@ -83,8 +82,7 @@ class ApplicationReconciler:
         self._parts = Parts(
             client=client, cluster=Cluster(client, store, frozenset(_WATCHED)), desired=desired
         )
-        self._reverts: dict[tuple[Key, str], str] = {}
-        """What became of the revert of a revision, for the condition; it is tried once."""
+        self._reverts = Reverts(desired, recorder)
 
     def watches(self) -> Mapping[kinds.Resource, KeysOf]:
         """Managed objects concern the Application that tracks them, a project those that belong to it."""
@@ -95,6 +93,7 @@ class ApplicationReconciler:
         raw = self._store.get(APPLICATIONS, key.name, key.namespace)
         if raw is None:
             self._parts.desired.forget(str(key))
+            self._reverts.forget(key)
             return None
         if raw["metadata"].get("deletionTimestamp"):
             name = tracked_name(key, self._control)
@@ -120,7 +119,7 @@ class ApplicationReconciler:
         except (InvalidSpec, Unavailable) as error:
             await self._conclude_nothing(seen.raw, "ComparisonError", str(error))
             return desired.next_poll(key, seen.source, seen.now) or min(desired.interval, _UNREACHED)
-        note = self._reverts.get((seen.key, revision), "")
+        note = self._reverts.note(seen.key, revision)
         try:
             done = await Work(self._parts, seen, head, effective, note).run()
         except Forbidden as error:
@@ -130,37 +129,8 @@ class ApplicationReconciler:
             await self._conclude_nothing(seen.raw, "ComparisonError", message)
             return desired.next_poll(key, seen.source, seen.now) or min(desired.interval, _UNREACHED)
         self._tell(done.raw, seen.app.status, done.status)
-        if await self._revert(seen, done):
-            return timedelta()
-        return done.again_after
-
-    async def _revert(self, seen: Seen, done: Done) -> bool:
-        """Commit the revert of a rejected revision, where that is asked for; whether to look again."""
-        revision = done.status.sync.revision
-        rejected = judgement.rejection(done.status.verdicts, revision)
-        place = (seen.key, revision)
-        if rejected is None or seen.annotations.get(ON_REJECT) != "revert" or place in self._reverts:
-            return False
-        desired, source = self._parts.desired, seen.source
-        try:
-            new = await revert(
-                desired.repositories,
-                Rejected(
-                    url=source.repo_url,
-                    target=source.target_revision,
-                    revision=revision,
-                    why=rejected.message or rejected.reason,
-                ),
-                await desired.credentials(source.repo_url, seen.asker.project),
-            )
-        except (InvalidSpec, Unavailable) as error:
-            self._reverts[place] = f" It was not reverted: {error}."
-            self._recorder.record(done.raw, "RevertFailed", str(error), "Warning")
-            return True
-        self._reverts[place] = f" Its revert is {new[:7]}."
-        self._recorder.record(done.raw, "RevisionReverted", f"Reverted {revision[:7]} with {new[:7]} in Git")
-        desired.forget(str(seen.key))
-        return True
+        again = await self._reverts.consider(seen, done.raw, done.status)
+        return done.again_after if again is None else min(again, done.again_after)
 
     async def _conclude_nothing(self, raw: Object, type_: str, message: str) -> None:
         """Say why what Git says is not known; an operation that is asked for is refused for it too."""

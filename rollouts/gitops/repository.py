@@ -108,6 +108,10 @@ class Repositories:
         """Run `git` with the credentials of a repository, in a folder (the mirror, or a work tree of it)."""
         return await self._run(url, credentials, *arguments, cwd=folder)
 
+    def at_work(self, commit: Commit) -> asyncio.Lock:
+        """Held while something else than a fetch writes to the mirror of a commit."""
+        return self._lock(commit.git_dir)
+
     async def forget(self, url: str, credentials: Credentials = NONE) -> None:
         """Throw a mirror away; the next fetch begins anew."""
         git_dir = self._mirror(url, credentials)

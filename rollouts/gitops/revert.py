@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.gitops.credentials import Credentials
-from rollouts.gitops.repository import Repositories, check_revision, check_url
+from rollouts.gitops.repository import Commit, Repositories, check_revision, check_url
 
 ON_REJECT = "rollouts.argoproj.io/on-reject"
 """Additive annotation of an Application; `revert` asks for this."""
@@ -45,6 +45,13 @@ async def revert(repositories: Repositories, rejected: Rejected, credentials: Cr
     check_revision(rejected.target)
     branch = await _branch(repositories, rejected, credentials)
     commit = await repositories.fetch(rejected.url, rejected.revision, credentials)
+    async with repositories.at_work(commit):
+        return await _reverted(repositories, rejected, commit, branch, credentials)
+
+
+async def _reverted(
+    repositories: Repositories, rejected: Rejected, commit: Commit, branch: str, credentials: Credentials
+) -> str:
     commit.work.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="revert-", dir=commit.work)).resolve()
     tree = folder / "tree"

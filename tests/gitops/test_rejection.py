@@ -214,3 +214,36 @@ async def test_it_reverts_nothing_that_others_built_upon(bench: Bench, repo: Rep
     assert repo.head() == later
     assert "was not reverted: " in condition(app, "RevisionRejected")
     assert f"branch main has moved on to {later[:7]}" in condition(app, "RevisionRejected")
+
+
+async def test_a_revert_that_did_not_reach_the_repository_is_tried_again(bench: Bench, repo: Repo) -> None:
+    await bench.patch_app({"metadata": {"annotations": {"rollouts.argoproj.io/on-reject": "revert"}}})
+    hook = repo.bare / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    bad = repo.commit({"shop/rollout.yaml": rollout("2")}, message="Deploy 2")
+    await bench.poll()
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    await bench.rollout_status("web", ABORTED)
+    app = await bench.settle()
+    assert "was not reverted yet: " in condition(app, "RevisionRejected")
+    assert repo.head() == bad
+    hook.unlink()
+    await bench.settle()
+    assert repo.head() == bad  # not with every pass
+    await bench.poll()
+    assert repo.head() != bad
+    assert await image(bench) == "web:1"
+
+
+async def test_two_applications_that_reject_a_commit_revert_it_once(bench: Bench, repo: Repo) -> None:
+    """Each in its own pass, and with the controller killed between the push and the status."""
+    annotations = {"metadata": {"annotations": {"rollouts.argoproj.io/on-reject": "revert"}}}
+    await bench.patch_app(annotations)
+    bad, _ = await reject(bench, repo)
+    head = repo.head()
+    bench.restart()
+    await bench.settle()
+    await bench.poll()
+    assert repo.head() == head
+    assert git(repo.bare, "rev-parse", f"{head}^") == bad
