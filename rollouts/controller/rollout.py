@@ -22,6 +22,7 @@ from rollouts.kube.resources import (
     ANALYSIS_RUNS,
     ANALYSIS_TEMPLATES,
     CLUSTER_ANALYSIS_TEMPLATES,
+    HTTP_ROUTES,
     PODS,
     REPLICA_SETS,
     ROLLOUTS,
@@ -58,6 +59,7 @@ class RolloutReconciler:
             ANALYSIS_TEMPLATES: self._of_reference,
             CLUSTER_ANALYSIS_TEMPLATES: self._of_reference,
             **dict.fromkeys(routes.ROUTE_KINDS.values(), self._of_reference),
+            HTTP_ROUTES: self._of_http_route,
         }
 
     async def reconcile(self, key: Key) -> timedelta | None:
@@ -102,6 +104,16 @@ class RolloutReconciler:
             replica_set = self._store.get(REPLICA_SETS, owner["name"], namespace)
             if replica_set is not None:
                 yield from controller_keys(ROLLOUTS.kind)(replica_set)
+
+    def _of_http_route(self, route: Object) -> Iterable[Key]:
+        """The one kind that a rollout may name in a namespace other than its own."""
+        name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
+        for rollout in self._store.list(ROLLOUTS):
+            strategy, here = (rollout.get("spec") or {}).get("strategy"), key_of(rollout).namespace
+            if references.mentions(strategy, name) and (
+                here == namespace or references.mentions(strategy, namespace)
+            ):
+                yield key_of(rollout)
 
     def _of_reference(self, obj: Object) -> Iterable[Key]:
         """The rollouts that name an object anywhere in their strategy."""
