@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from rollouts.api.errors import RolloutsError
 
 Credentials = Callable[[], Awaitable[str]]
@@ -24,7 +26,7 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _REFRESH = 60.0
 """Seconds for which a credential is used before its source is asked again."""
 
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError)
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, yaml.YAMLError)
 """What the loaders raise besides their own exception, on files that are not as they should be."""
 
 _log = logging.getLogger(__name__)
@@ -72,8 +74,13 @@ async def _from_file(path: str, context: str | None) -> Endpoint:
         loader = await loaders.load_kube_config(
             config_file=path, context=context, client_configuration=configuration, persist_config=False
         )
+        tls = _tls(configuration)
     except (loaders.ConfigException, *_UNREADABLE) as error:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
+    if _plugin_failed(loader, configuration):
+        raise ConfigError(
+            f"kubeconfig {path}: the exec plugin of the user gave no credentials; run it by hand to see why"
+        )
     due = asyncio.get_running_loop().time() + _REFRESH
 
     async def credentials() -> str:
@@ -89,7 +96,7 @@ async def _from_file(path: str, context: str | None) -> Endpoint:
 
     return Endpoint(
         server=str(configuration.host),
-        tls=_tls(configuration),
+        tls=tls,
         server_name=configuration.tls_server_name or None,
         proxy=configuration.proxy or None,
         credentials=credentials,
@@ -102,7 +109,9 @@ def _from_pod() -> Endpoint:
     loaders, configuration = _kubernetes()
     try:
         loaders.load_incluster_config(client_configuration=configuration)
-    except loaders.ConfigException as error:
+        tls = _tls(configuration)
+        namespace = _POD_NAMESPACE.read_text(encoding="utf-8").strip()
+    except (loaders.ConfigException, *_UNREADABLE) as error:
         raise ConfigError(f"the pod's service account: {error}") from error
 
     async def credentials() -> str:
@@ -114,11 +123,11 @@ def _from_pod() -> Endpoint:
 
     return Endpoint(
         server=str(configuration.host),
-        tls=_tls(configuration),
+        tls=tls,
         server_name=None,
         proxy=None,
         credentials=credentials,
-        namespace=_POD_NAMESPACE.read_text(encoding="utf-8").strip(),
+        namespace=namespace,
         in_cluster=True,
     )
 
@@ -128,6 +137,13 @@ def _kubernetes() -> tuple[Any, Any]:
     loaders = importlib.import_module("kubernetes.aio.config")
     client = importlib.import_module("kubernetes.aio.client.configuration")
     return loaders, client.Configuration()
+
+
+def _plugin_failed(loader: Any, configuration: Any) -> bool:
+    """Whether there is an exec plugin, which the package only logs the failure of, and nothing came of it."""
+    user = loader._user  # noqa: SLF001 - it has no public name
+    has_plugin = bool(user) and "exec" in user
+    return has_plugin and not _authorization(configuration) and not configuration.cert_file
 
 
 def _authorization(configuration: Any) -> str:
