@@ -69,6 +69,16 @@ async def test_a_request_carries_the_token_and_asks_for_plain_json(tmp_path: Pat
     assert request.headers["accept-encoding"] == "identity"
 
 
+async def test_a_page_in_place_of_an_object_is_no_answer_of_the_api(tmp_path: Path) -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(text="<html>Please log in</html>", content_type="text/html")
+
+    async with api(handler, tmp_path) as client:
+        with pytest.raises(Unreachable, match="the answer is no object: '<html>Please log in"):
+            await client.list(PODS)
+        assert await client.raw("/healthz") == "<html>Please log in</html>"
+
+
 async def test_a_patch_keeps_its_content_type(tmp_path: Path) -> None:
     seen: list[tuple[str, bytes]] = []
 
