@@ -60,9 +60,10 @@ def _invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
     """An invalid rollout stands still; one that is aborted, or whose analysis fails, still retreats."""
     waiting = lifecycle.invalid(seen, problems, now)
     strategy, aborted = STRATEGIES.get(strategy_of(seen.rollout)), seen.rollout.status.abort
-    if strategy is None or lifecycle.changed(seen) or not (aborted or analyses.failure(seen)):
+    was = lifecycle.as_it_was(seen)
+    if strategy is None or lifecycle.changed(was) or not (aborted or analyses.failure(was)):
         return waiting
-    retreat = _checked(seen, strategy(seen, now), now)
+    retreat = _checked(was, strategy(was, now), now)
     if not (aborted or retreat.status.abort):
         return waiting
     return lifecycle.invalid(seen, problems, now, retreat)

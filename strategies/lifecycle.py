@@ -4,7 +4,7 @@ A fact that cannot be derived again is written to status in one pass and acted o
 restart in between loses nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from rollouts.api.rollout_status import RolloutStatus
@@ -65,6 +65,16 @@ def changed(seen: Observed) -> bool:
     if seen.rollout.spec.strategy.blue_green is not None:
         return False
     return status.current_step_hash != position.steps_hash(seen.rollout)
+
+
+def as_it_was(seen: Observed) -> Observed:
+    """What was seen, with the update that status tells of: a change that is invalid has not begun."""
+    status = seen.rollout.status
+    if not any(each.pod_hash == status.current_pod_hash for each in seen.replica_sets):
+        return seen
+    status = status.model_copy(update={"current_step_hash": position.steps_hash(seen.rollout)})
+    rollout = seen.rollout.model_copy(update={"status": status})
+    return replace(seen, rollout=rollout, pod_hash=status.current_pod_hash)
 
 
 def begin(seen: Observed, roles: Roles, now: datetime) -> Decision:
@@ -200,6 +210,7 @@ def invalid(seen: Observed, problems: tuple[str, ...], now: datetime, retreat: P
     status = status.model_copy(
         update={
             "observed_generation": str(seen.rollout.metadata.generation),
+            "current_step_hash": before.current_step_hash,  # steps that are invalid have not begun
             "conditions": conditions.invalid(before.conditions, status.conditions, message, now),
         }
     )

@@ -75,3 +75,29 @@ def test_a_second_abort_keeps_the_preview_for_the_whole_delay():
     assert world.size("v2") == 10
     world.run(20)
     assert world.size("v2") == 0
+
+
+@pytest.mark.parametrize("change", ["template", "steps"])
+@pytest.mark.parametrize("by", ["user", "analysis"])
+def test_what_is_under_way_can_be_given_up_although_an_invalid_change_came_meanwhile(change, by):
+    world = halfway()
+    v2 = world.of("v2").name
+    world.problems = ('AnalysisTemplate "errors" not found',)
+    if change == "template":
+        world.ship("v3")
+    else:
+        world.strategy = routed({"setWeight": 90}, {"pause": {}}, **BACKGROUND)
+    if by == "user":
+        world.patch(abort=True)
+    else:
+        world.verdicts["v2"] = "Failed"
+    world.run(60)
+    assert world.weight == 0
+    assert world.sets[v2].desired == 0
+    assert len(world.sets) == 2
+    assert world.plan().status == world.status
+    assert not world.plan().actions
+    world.problems = ()
+    world.verdicts.clear()
+    world.until(lambda each: each.status.phase == "Paused", seconds=30)
+    assert world.weight == (50 if change == "template" else 90)
