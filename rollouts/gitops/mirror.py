@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,6 +16,8 @@ _DAMAGE = re.compile(
     re.IGNORECASE,
 )
 _LEFT = ("*.lock", "refs/**/*.lock", "objects/tmp_*", "objects/*/tmp_*")
+_LONGEST_WORK = 600.0
+"""Seconds after which a key or a working folder is nobody's any more; each is needed for a minute or two."""
 
 
 class DamagedMirror(Unavailable):
@@ -54,18 +57,33 @@ def is_damage(errors: str) -> bool:
     return any(_DAMAGE.search(line) for line in lines)
 
 
-def clear(git_dir: Path) -> None:
-    """Remove locks and half packs of a process that was killed; nobody else may be at work on the mirror."""
+def clear(git_dir: Path, older: float) -> None:
+    """Remove locks and half packs of a process that was killed.
+
+    Args:
+        git_dir: the mirror.
+        older: seconds; what is younger may be of another process that is still at work.
+    """
     for pattern in _LEFT:
         for path in git_dir.glob(pattern):
-            with suppress(OSError):
-                path.unlink()
+            _remove_old(path, older)
 
 
 def sweep(cache: Path) -> None:
     """Remove the private keys and working folders of a process that was killed."""
     for name in ("keys", "work"):
-        shutil.rmtree(cache / name, ignore_errors=True)
+        for path in (cache / name).glob("*"):
+            _remove_old(path, _LONGEST_WORK)
+
+
+def _remove_old(path: Path, older: float) -> None:
+    with suppress(OSError):  # somebody else was faster
+        if time.time() - path.lstat().st_mtime < older:
+            return
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def remove(git_dir: Path) -> None:

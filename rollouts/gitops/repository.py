@@ -120,7 +120,8 @@ class Repositories:
 
     async def _download_soundly(self, url: str, git_dir: Path, credentials: Credentials) -> None:
         """Download; into a mirror made anew, if the one that is there is damaged."""
-        await asyncio.to_thread(mirror.clear, git_dir)
+        await asyncio.to_thread(mirror.clear, git_dir, self._timeout)
+        await asyncio.to_thread(mirror.sweep, self.cache)
         try:
             await self._download(url, git_dir, credentials)
         except mirror.DamagedMirror:
@@ -303,6 +304,9 @@ def _environment() -> Mapping[str, str]:
 def _cause(errors: str) -> str:
     """The line of git's complaint that says why."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    for line in lines:
+        if line.startswith("! ["):  # which ref was refused, and why; the last line only says that one was
+            return line.removeprefix("! ")
     for line in lines:
         if line.startswith(("fatal:", "error:", "ERROR:")):
             return line.partition(":")[2].strip()

@@ -222,11 +222,12 @@ async def test_a_revert_that_did_not_reach_the_repository_is_tried_again(bench: 
     hook.parent.mkdir(exist_ok=True)
     bad = repo.commit({"shop/rollout.yaml": rollout("2")}, message="Deploy 2")
     await bench.poll()
-    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.write_text("#!/bin/sh\necho frozen\nexit 1\n")
     hook.chmod(0o755)
     await bench.rollout_status("web", ABORTED)
     app = await bench.settle()
     assert "was not reverted yet: " in condition(app, "RevisionRejected")
+    assert "(pre-receive hook declined)" in condition(app, "RevisionRejected")
     assert repo.head() == bad
     hook.unlink()
     await bench.settle()

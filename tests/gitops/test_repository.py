@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import socket
 import time
 from pathlib import Path
@@ -331,6 +332,7 @@ async def test_what_a_killed_fetch_left_behind_does_not_hold_the_next_one_up(
     (commit.git_dir / lock).touch()
     rest = commit.git_dir / "objects" / "pack" / "tmp_pack_abc"
     rest.write_bytes(b"x" * 100)
+    age(rest, commit.git_dir / lock)
     git(repo.clone, "tag", "v1")
     git(repo.clone, "push", "-q", "origin", "v1")
     new = repo.commit({"x": "y"})
@@ -338,12 +340,33 @@ async def test_what_a_killed_fetch_left_behind_does_not_hold_the_next_one_up(
     assert not rest.exists()
 
 
+def age(*paths: Path) -> None:
+    for path in paths:
+        os.utime(path, (0, 0))
+
+
+async def test_what_another_process_is_at_work_with_stays(tmp_path: Path, repo: Repo) -> None:
+    repositories = Repositories(tmp_path / "cache")
+    commit = await repositories.fetch(repo.url, repo.head())
+    pack = commit.git_dir / "objects" / "pack" / "tmp_pack_abc"
+    pack.touch()
+    await repositories.fetch(repo.url, repo.commit({"x": "y"}))
+    assert pack.exists()
+
+
 async def test_private_keys_that_a_killed_controller_left_are_removed(tmp_path: Path, repo: Repo) -> None:
     left = tmp_path / "cache" / "keys" / "some-key"
     left.parent.mkdir(parents=True)
     left.write_text("secret")
+    work = tmp_path / "cache" / "work" / "kustomize-abc"
+    work.mkdir(parents=True)
+    fresh = left.with_name("of-another-process")
+    fresh.write_text("secret")
+    age(left, work)
     await Repositories(tmp_path / "cache").resolve(repo.url)
     assert not left.exists()
+    assert not work.exists()
+    assert fresh.exists()
 
 
 async def test_a_repository_that_one_secret_opened_stays_closed_to_whoever_has_none(
