@@ -13,6 +13,7 @@ from rollouts.client.application_view import ApplicationView
 from rollouts.client.errors import NotThere, OperationFailed, RevisionRejected
 from rollouts.client.follow import follow
 from rollouts.client.verbs import Duration, command, read, read_all, until
+from rollouts.gitops.repository import check_revision, check_url
 from rollouts.kube.client import Client
 from rollouts.kube.errors import NotFound
 from rollouts.kube.resources import APPLICATIONS
@@ -42,6 +43,9 @@ class Applications:
         """
         where = namespace or self._namespace
         body = intents.create(new, where)
+        # Before it is written: a password in a URL must not come to lie in the object.
+        check_url(new.repo)
+        check_revision(new.revision)
         for problem in validate_application(parse(Application, body)):
             raise problem
         return ApplicationView(await self._kube.create(APPLICATIONS, body, where))

@@ -83,10 +83,37 @@ def test_create_of_a_name_that_is_taken_is_refused() -> None:
         (("--dest-namespace", "x", "--auto-prune"), 1, "add: --sync-policy automated"),
         (("--dest-namespace", "x", "--sync-option", "Nonsense"), 1, "write it like CreateNamespace=true"),
         (("--dest-namespace", "x", "--path", "../up"), 1, ".spec.source.path"),
+        (("--dest-namespace", "x", "--repo", "--upload-pack=x"), 1, "is no repository URL"),
+        (("--dest-namespace", "x", "--revision=-x"), 1, ".spec.source.targetRevision"),
     ],
 )
 def test_create_with_bad_input(words: tuple[str, ...], code: int, says: str) -> None:
     assert says in one_line_error(Bench().run(*CREATE, *words), code)
+
+
+def test_a_password_in_a_url_is_neither_written_nor_shown() -> None:
+    bench = Bench()
+    words = ("--repo", "https://ci:pa55@git.example.com/x.git", "--dest-namespace", "x")
+    error = one_line_error(bench.run("app", "create", "shop", *words), 1)
+    assert "put it in a Secret" in error
+    assert "pa55" not in error
+    assert bench.ok("app", "list", "-o", "json").find("pa55") == -1
+    there = application()
+    there["spec"]["source"]["repoURL"] = "https://ci:pa55@git.example.com/x.git"
+    shown = Bench(there).ok("app", "get", "shop")
+    assert "https://ci:***@git.example.com/x.git" in shown
+    assert "pa55" not in shown
+
+
+def test_a_sync_under_way_is_not_shown_as_done() -> None:
+    running = {
+        "phase": "Running",
+        "message": "syncing to 1a2b3c4",
+        "operation": {},
+        "startedAt": "2026-01-31T12:00:00Z",
+    }
+    shown = Bench(application({**REJECTED, "operationState": running})).ok("app", "get", "shop")
+    assert "Last sync:    ◌ Running: syncing to 1a2b3c4" in shown
 
 
 def test_get_puts_a_rejected_revision_where_it_is_seen() -> None:

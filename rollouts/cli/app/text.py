@@ -1,5 +1,6 @@
 """Applications as text. Pure."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -7,8 +8,12 @@ from rollouts.api.meta import Object, parse_time
 from rollouts.cli.table import table
 from rollouts.cli.tree.age import short
 from rollouts.cli.tree.draw import Node, draw
-from rollouts.cli.tree.icons import BAD, state
+from rollouts.cli.tree.icons import BAD, GOING, state
 from rollouts.client import ApplicationView
+from rollouts.client.application_view import RUNNING
+
+_PASSWORD = re.compile(r"://([^/@:]*):[^/@]*@")
+"""In a URL; the engine refuses one, and yet somebody may have written it."""
 
 
 def list_table(applications: Iterable[ApplicationView]) -> str:
@@ -84,7 +89,8 @@ def describe(application: ApplicationView, now: datetime) -> str:
     if last is not None:
         when = f", {short(now - parse_time(last.finished_at))} ago" if last.finished_at else ""
         revision = f" to {last.revision[:7]}" if last.revision else ""
-        lines.append(("Last sync:", f"{state(last.phase)}{revision}{when}: {last.message}".rstrip(": ")))
+        sign = f"{GOING} {last.phase}" if last.phase in RUNNING else state(last.phase)
+        lines.append(("Last sync:", f"{sign}{revision}{when}: {last.message}".rstrip(": ")))
     elif a.operating:
         lines.append(("Last sync:", "asked for"))
     head = "\n".join(f"{key:<14}{value}" for key, value in lines)
@@ -122,7 +128,8 @@ def _policy(application: ApplicationView) -> str:
 
 
 def _source(source: Object) -> str:
-    return f"{source.get('repoURL', '')} {source.get('path', '')}".strip()
+    url = _PASSWORD.sub("://\\1:***@", str(source.get("repoURL", "")))
+    return f"{url} {source.get('path', '')}".strip()
 
 
 def _initiator(by: Object) -> str:
