@@ -27,7 +27,7 @@ from rollouts.embedded.pods.spawner import Spawner
 from rollouts.embedded.pods.worker import NODE
 from rollouts.embedded.proxy import ingress
 from rollouts.embedded.proxy.ads import AdsServer
-from rollouts.embedded.proxy.envoy import Envoy
+from rollouts.embedded.proxy.envoy import Envoy, check_free
 from rollouts.embedded.proxy.ingress import IngressController
 from rollouts.embedded.proxy.model import CONTROLLER
 from rollouts.embedded.workloads import controllers
@@ -94,6 +94,7 @@ class Cluster:
             await self._work
 
     async def _start(self) -> None:
+        check_free(self._ingress_port)
         # Unix sockets have short paths, so they do not live in the state folder.
         self.folder = Path(tempfile.mkdtemp(prefix=state.SOCKETS_PREFIX))
         if len(bytes(self.folder)) > _LONGEST_FOLDER:

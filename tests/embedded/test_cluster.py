@@ -187,12 +187,16 @@ def test_a_port_that_is_taken_is_one_clear_line(rollouts: Run) -> None:
     rollouts("cluster", "up")
     shown = json.loads(rollouts("cluster", "status", "-o", "json").stdout)
     other = {**os.environ, "ROLLOUTS_HOME": shown["home"] + "-other"}
-    port = shown["api"].rpartition(":")[2]
-    command = [sys.executable, "-m", "rollouts", "cluster", "up", "--port", port]
-    done = subprocess.run(command, env=other, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert "a port cannot be opened" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    for of, option, said in (
+        ("api", "--port", "a port cannot be opened: Address already in use"),
+        ("ingress", "--ingress-port", "cannot be opened: Address already in use; choose another"),
+    ):
+        port = shown[of].rpartition(":")[2]
+        command = [sys.executable, "-m", "rollouts", "cluster", "up", option, port]
+        done = subprocess.run(command, env=other, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_a_state_folder_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import signal
+import socket
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -19,6 +20,9 @@ from rollouts.kube.transport import Response
 
 _START_LIMIT = 15.0
 """Seconds."""
+
+_HOST = "127.0.0.1"
+"""Where Envoy listens."""
 
 _PUBLISHED = re.compile("/stats(/[a-z]+)?|/clusters|/config_dump")
 """To the letter, for a path with dots in it leads elsewhere."""
@@ -157,6 +161,22 @@ class Envoy:
             except Unavailable as error:
                 log.warning("%s", error)
                 await asyncio.sleep(1)
+
+
+def check_free(port: int) -> None:
+    """See whether Envoy could listen there; it says it too, but in three lines of its own language.
+
+    Raises:
+        Unavailable: the port is taken, or this user may not have it.
+    """
+    try:
+        with socket.create_server((_HOST, port)):
+            pass
+    except OSError as error:
+        why = error.strerror or error
+        raise Unavailable(
+            f"the ingress port {port} cannot be opened: {why}; choose another with --ingress-port"
+        ) from error
 
 
 def _last(process: Spawned) -> str:
