@@ -26,6 +26,8 @@ from rollouts.kube.store import Store
 
 MEASUREMENT_LIMIT = timedelta(minutes=6)
 """After which a measurement is given up, above what any provider allows itself."""
+GRACE = timedelta(seconds=2)
+"""How long a measurement is still waited for when another has decided the run."""
 AT_ONCE = 64
 """Measurements under way over all runs; a provider that hangs holds up others only beyond that."""
 
@@ -107,18 +109,42 @@ class AnalysisRunReconciler:
             for task in tasks:
                 run = runs.record(run, task.metric, failed, dry_run=task.metric in dry)
             return run
-        secret_values = tuple(secrets.values())
-        outcomes = await asyncio.gather(
-            *(self._measure(run, metrics[task.metric], task, secret_values) for task in tasks),
-            return_exceptions=True,
-        )
-        for task, outcome in zip(tasks, outcomes, strict=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
-                raise outcome
-            taken = self._broken(run, task, outcome) if isinstance(outcome, Exception) else outcome
-            ended = task.do == "terminate"
-            run = runs.record(run, task.metric, taken, dry_run=task.metric in dry, ended=ended)
-        return run
+        hidden = tuple(secrets.values())
+        jobs = [asyncio.create_task(self._measure(run, metrics[task.metric], task, hidden)) for task in tasks]
+        try:
+            return await self._collect(run, tasks, jobs, dry)
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _collect(
+        self,
+        run: AnalysisRun,
+        tasks: tuple[runs.Task, ...],
+        jobs: list[asyncio.Task[Measurement]],
+        dry: frozenset[str],
+    ) -> AnalysisRun:
+        """The run with what was measured; once its verdict is known, what still hangs is not waited for."""
+        taken: dict[int, Measurement] = {}
+        pending, noted, wait = set(jobs), run, None
+        while pending:
+            done, pending = await asyncio.wait(pending, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+            for place, (task, job) in enumerate(zip(tasks, jobs, strict=True)):
+                if job in done:
+                    error = job.exception()
+                    if error is not None and not isinstance(error, Exception):
+                        raise error
+                    taken[place] = job.result() if error is None else self._broken(run, task, error)
+            noted = run
+            for place in sorted(taken):
+                name, ended = tasks[place].metric, tasks[place].do == "terminate"
+                noted = runs.record(noted, name, taken[place], dry_run=name in dry, ended=ended)
+            if runs.plan(noted, self._clock()).status.phase in COMPLETED:
+                wait = GRACE.total_seconds()
+        return noted
 
     def _broken(self, run: AnalysisRun, task: runs.Task, error: Exception) -> Measurement:
         """A mistake in a provider is an error of its metric, not of the controller or of other metrics."""

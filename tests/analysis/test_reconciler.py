@@ -282,6 +282,24 @@ async def test_a_provider_that_hangs_is_given_up():
 
 
 @virtually
+async def test_a_provider_that_hangs_holds_up_no_verdict_of_another():
+    bench = Bench({"bad": [0], "good": [1]})
+    hangs = Slow(bench.clock, seconds=1e9)
+    bench.reconciler._providers = {**bench.reconciler._providers, "job": hangs}
+    job = {"job": {"spec": {"template": {"spec": {}}}}}
+    await bench.start(
+        {"name": "slow", "provider": job}, {"name": "bad", "successCondition": "result > 0"}, {"name": "good"}
+    )
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    await bench.look()
+    assert loop.time() - before == pytest.approx(2)
+    status = await bench.status()
+    assert status["phase"] == "Failed"
+    assert [each["name"] for each in status["metricResults"]] == ["bad", "good"]
+
+
+@virtually
 async def test_a_measurement_under_way_survives_the_death_of_the_controller():
     bench = Bench()
     bench.reconciler._providers = {"web": Slow(bench.clock, resume=30)}
