@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import re
 import signal
 import socket
@@ -173,7 +174,7 @@ def check_free(port: int) -> None:
         with socket.create_server((_HOST, port)):
             pass
     except OSError as error:
-        why = error.strerror or error
+        why = os.strerror(error.errno) if error.errno else error
         raise Unavailable(
             f"the ingress port {port} cannot be opened: {why}; choose another with --ingress-port"
         ) from error
