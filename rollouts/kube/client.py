@@ -132,7 +132,7 @@ class Client:
 
     async def raw(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """Read a path that is no resource: discovery, a log, a service behind the API server's proxy."""
-        return await self._send("GET", path, query or {})
+        return await self._answer(Request(method="GET", path=path, query=query or {}))
 
     async def close(self) -> None:
         """Give back the connections."""
@@ -146,26 +146,19 @@ class Client:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Object:
-        found = await self._send(method, path, query, body, headers)
+        found = await self._answer(
+            Request(method=method, path=path, query=query or {}, headers=headers or {}, body=body)
+        )
         if not isinstance(found, dict):
             # A proxy or a load balancer on the way, with a page of its own.
             raise Unreachable(f"{method} {path}: the answer is no object: {str(found)[:100]!r}")
         return found
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Any:
-        answer = await self.transport.request(
-            Request(method=method, path=path, query=query or {}, headers=headers or {}, body=body)
-        )
+    async def _answer(self, request: Request) -> Any:
+        answer = await self.transport.request(request)
         if answer.code >= 400:
             status = answer.body if isinstance(answer.body, dict) else {"message": str(answer.body)[:500]}
-            raise from_status(answer.code, status, f"{method} {path}")
+            raise from_status(answer.code, status, f"{request.method} {request.path}")
         return answer.body
 
 
