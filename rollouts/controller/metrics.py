@@ -83,11 +83,17 @@ class Metrics(Collector):
         yield from self._of_rollouts()
         yield from self._of_runs()
         yield self._of_applications()
+        yield self._of_events()
+
+    def _of_events(self) -> Metric:
+        known = {_names(obj) for resource in _PREFIX for obj in self._store.list(resource)}
+        for gone in [each for each in self._events if each[:2] not in known]:
+            del self._events[gone]
         events = _family_untyped("rollout_events_total", "Events by object, type and reason.")
         for (namespace, name, type_, reason), times in sorted(self._events.items()):
             labels = {"namespace": namespace, "name": name, "type": type_, "reason": reason}
             events.add_sample("rollout_events_total", labels, times)
-        yield events
+        return events
 
     def _of_passes(self) -> Iterator[Metric]:
         depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for a pass.", labels=("name",))

@@ -57,7 +57,8 @@ def test_runs_and_applications_show_with_their_phases() -> None:
 
 
 def test_passes_and_events_are_counted_without_a_series_for_each_object() -> None:
-    shown, _ = metrics()
+    shown, store = metrics()
+    store.put(ROLLOUTS, obj("shop", spec={}))
     shown.reconciled(ROLLOUTS, Key("web", "shop"), 0.2, None)
     shown.reconciled(ROLLOUTS, Key("web", "other"), 3, ValueError("no"))
     shown.recorded(obj("shop"), "Warning", "RolloutAborted")
@@ -66,6 +67,8 @@ def test_passes_and_events_are_counted_without_a_series_for_each_object() -> Non
     assert 'rollout_reconcile_bucket{le="+Inf"} 2.0' in text
     assert "rollout_reconcile_error 1.0" in text
     assert "rollout_events_total{" in text
+    store.remove(ROLLOUTS, obj("shop"))
+    assert "rollout_events_total{" not in shown.render().decode()
     assert "_created" not in text
 
 
