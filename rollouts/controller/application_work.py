@@ -1,4 +1,4 @@
-"""One pass over an Application whose Git state is known: compare, decide, sync, report."""
+"""One pass over an Application whose Git state is known: compare, decide, sync, write."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.api.meta import Object, dump
 from rollouts.controller import application_operation as operations
 from rollouts.controller import application_report as report
+from rollouts.controller.application_conclude import Pass, conclude, is_rollout
 from rollouts.controller.application_observe import (
     PINNED,
     PINNED_FROM,
@@ -35,7 +36,7 @@ from rollouts.gitops.plan import Comparison, Resource, Targets
 from rollouts.gitops.render import Rendered
 from rollouts.gitops.sync import Compare, Request
 from rollouts.gitops.sync import run as run_sync
-from rollouts.gitops.tracking import Ref, owner, ref_of
+from rollouts.gitops.tracking import Ref, owner
 from rollouts.kube.client import Client
 from rollouts.kube.errors import ApiError
 from rollouts.kube.resources import APPLICATIONS
@@ -128,13 +129,27 @@ class Work:
         verdicts = await self._verdicts(compared(seen, head.targets, self._live))
         decision = await self._operate(verdicts)
         comparison = compared(seen, head.targets, self._live)
-        status = self._status(comparison, verdicts, decision)
+        status = conclude(
+            Pass(
+                seen=seen,
+                rendered=head.rendered,
+                repeated=head.targets.repeated,
+                comparison=comparison,
+                verdicts=verdicts,
+                decision=decision,
+                state=self._state,
+                history=self._history,
+                annotations=self._annotations,
+                note=self._note,
+                reconciled_at=self._reconciled_at(),
+            )
+        )
         self._raw = await self._write(status)
         return Done(raw=self._raw, status=status, again_after=self._again(decision))
 
     async def _verdicts(self, comparison: Comparison) -> tuple[RevisionVerdict, ...]:
         seen, head = self._seen, self._head
-        rollouts = [obj for obj in self._live.values() if _is_rollout(obj) and owner(obj) == seen.name]
+        rollouts = [obj for obj in self._live.values() if is_rollout(obj) and owner(obj) == seen.name]
         in_git = {resource.ref for resource in comparison.resources if resource.status == "Synced"}
         found = judgement.judge(seen.app.status.verdicts, rollouts, in_git, head.revision, seen.now)
         rejected = next((v for v in reversed(found) if v.phase == "Rejected"), None)
@@ -295,66 +310,6 @@ class Work:
             else:
                 self._live[ref] = obj
 
-    def _status(
-        self, comparison: Comparison, verdicts: tuple[RevisionVerdict, ...], decision: Decision
-    ) -> ApplicationStatus:
-        seen, head, before = self._seen, self._head, self._seen.app.status
-        rejected = judgement.rejection(verdicts, head.revision)
-        unfulfilled = {
-            resource.ref
-            for resource in comparison.resources
-            if rejected is not None and resource.live is not None and _is_taken_back(resource.live)
-        }
-        code = "OutOfSync" if unfulfilled else comparison.status
-        return ApplicationStatus(
-            resources=report.resources(comparison, unfulfilled),
-            sync=report.sync_status(seen.app, code, head.revision),
-            health=report.health(comparison, before.health, seen.now),
-            history=self._history,
-            operation_state=self._state,
-            conditions=report.conditions(
-                before.conditions, self._findings(comparison, verdicts, decision), seen.now
-            ),
-            reconciled_at=self._reconciled_at(),
-            observed_at=before.observed_at,
-            source_type=head.rendered.type,
-            summary=report.summary(comparison),
-            controller_namespace=before.controller_namespace,
-            verdicts=verdicts,
-        )
-
-    def _findings(
-        self, comparison: Comparison, verdicts: tuple[RevisionVerdict, ...], decision: Decision
-    ) -> list[report.Finding]:
-        head = self._head
-        found = [("ManifestWarning", warning) for warning in head.rendered.warnings]
-        found += [
-            (
-                "RepeatedResourceWarning",
-                f"{ref} is in Git more than once; the last one counts, remove the others",
-            )
-            for ref in head.targets.repeated
-        ]
-        for resource in comparison.resources:
-            other = owner(resource.live) if resource.live is not None else ""
-            if other and other != self._seen.name:
-                text = f"{resource.ref} belongs to Application {other} too; remove it from one of the two"
-                found.append(("SharedResourceWarning", text))
-        rejected = judgement.rejection(verdicts, head.revision)
-        if rejected is not None:
-            good = judgement.last_good(self._history, verdicts)
-            found.append(("RevisionRejected", f"{judgement.sentence(rejected, good)}{self._note}"))
-        held_at = {**self._seen.annotations, **self._annotations}
-        if held_at.get(PINNED) and held_at.get(PINNED_FROM) == head.revision:
-            text = f"A rollback holds {str(held_at[PINNED])[:7]} until Git is at another commit than "
-            found.append(("RevisionPinned", f"{text}{head.revision[:7]}. Sync to end that now."))
-        state = self._state
-        if decision.error:
-            found.append(("SyncError", decision.error))
-        elif state is not None and state.phase in ("Failed", "Error"):
-            found.append(("SyncError", f"The last sync failed: {state.message}"))
-        return found
-
     def _reconciled_at(self) -> datetime:
         before = self._seen.app.status.reconciled_at
         asked = self._parts.desired.asked_at(str(self._seen.key), self._seen.source) or self._seen.now
@@ -397,12 +352,3 @@ class Work:
         if state is not None and state.phase == "Running":
             waits.append(operations.waits(state, seen.now) or WAIT)
         return min(waits)
-
-
-def _is_rollout(obj: Object) -> bool:
-    ref = ref_of(obj)
-    return ref.group == "argoproj.io" and ref.kind == "Rollout"
-
-
-def _is_taken_back(obj: Object) -> bool:
-    return _is_rollout(obj) and bool((obj.get("status") or {}).get("abort"))
