@@ -9,7 +9,7 @@ demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
 
 test: $(VENV)/.ready
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: lint types contracts
 
