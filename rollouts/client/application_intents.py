@@ -8,10 +8,10 @@ from rollouts.api.meta import API_VERSION, Object
 from rollouts.client.application_view import REFRESH, ApplicationView
 from rollouts.client.errors import Refused
 from rollouts.client.intents import Patch
+from rollouts.gitops.tracking import IN_CLUSTER
 from rollouts.kube.resources import APPLICATIONS
 
 CASCADE = "resources-finalizer.argocd.argoproj.io"
-IN_CLUSTER = "https://kubernetes.default.svc"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

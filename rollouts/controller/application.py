@@ -122,10 +122,10 @@ class ApplicationReconciler:
         note = self._reverts.note(seen.key, revision)
         try:
             done = await Work(self._parts, seen, head, effective, note).run()
-        except Forbidden as error:
-            message = (
-                f"{error}; give the engine's ServiceAccount the role rollouts-sync, or add the kind to it"
-            )
+        except (Forbidden, InvalidSpec) as error:
+            message = str(error)
+            if isinstance(error, Forbidden):
+                message += "; give the engine's ServiceAccount the role rollouts-sync, or add the kind to it"
             await self._conclude_nothing(seen.raw, "ComparisonError", message)
             return desired.next_poll(key, seen.source, seen.now) or min(desired.interval, _UNREACHED)
         self._tell(done.raw, seen.app.status, done.status)
