@@ -104,11 +104,15 @@ def _check_metadata(metadata: Any, what: str) -> None:
     for field in ("labels", "annotations"):
         texts = metadata.get(field)
         if texts is not None and not isinstance(texts, dict):
-            raise InvalidSpec(f"{what}/{name} .metadata.{field}", "must be a mapping", texts)
+            raise InvalidSpec(f"{what}/{name} .metadata.{field}", _not("a mapping", texts), texts)
         for key, value in (texts or {}).items():
             if not isinstance(value, str):
                 where = f"{what}/{name} .metadata.{field}.{key}"
                 raise InvalidSpec(where, "must be text; put quotes around it", value)
+
+
+def _not(what: str, seen: Any) -> str:
+    return f'must be {what}, and is "{str(seen)[:60]}"'
 
 
 def _walk(value: Any, path: list[str], named: str, at: str) -> None:
@@ -123,16 +127,16 @@ def _walk(value: Any, path: list[str], named: str, at: str) -> None:
         return
     if not bracket:
         if not isinstance(inner, dict):
-            raise InvalidSpec(f"{named} {place}", "must be a mapping", inner)
+            raise InvalidSpec(f"{named} {place}", _not("a mapping", inner), inner)
         _walk(inner, rest, named, place)
         return
     if not isinstance(inner, list):
-        raise InvalidSpec(f"{named} {place}", "must be a list", inner)
+        raise InvalidSpec(f"{named} {place}", _not("a list", inner), inner)
     if step.endswith("[*]"):
         return
     for number, item in enumerate(inner):
         if not isinstance(item, dict):
-            raise InvalidSpec(f"{named} {place}[{number}]", "must be a mapping", item)
+            raise InvalidSpec(f"{named} {place}[{number}]", _not("a mapping", item), item)
         _walk(item, rest, named, f"{place}[{number}]")
 
 
