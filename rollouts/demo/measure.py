@@ -65,15 +65,17 @@ def runs_image(rollout: dict[str, Any], image: str) -> bool:
     return any(container["image"] == image for container in containers)
 
 
+def is_observed(rollout: dict[str, Any], image: str) -> bool:
+    """Whether the template asks for `image`, and the status is about that template."""
+    observed = rollout.get("status", {}).get("observedGeneration")
+    return runs_image(rollout, image) and observed == str(rollout["metadata"]["generation"])
+
+
 def is_healthy(rollout: dict[str, Any], image: str) -> bool:
     """Whether `image` is what runs, and nothing is left to do."""
     status = rollout.get("status", {})
-    return (
-        runs_image(rollout, image)
-        and status.get("phase") == "Healthy"
-        and status.get("observedGeneration") == str(rollout["metadata"]["generation"])
-        and status.get("stableRS") == status.get("currentPodHash")
-    )
+    promoted = status.get("stableRS") == status.get("currentPodHash")
+    return is_observed(rollout, image) and promoted and status.get("phase") == "Healthy"
 
 
 def is_aborted(rollout: dict[str, Any], image: str) -> bool:

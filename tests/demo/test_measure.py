@@ -66,3 +66,19 @@ def test_one_broken_check_breaks_the_report() -> None:
     report = Report(steps=(), sent={}, failures=(), seconds={}, checks=checks)
     assert report.as_json()["ok"] is False
     assert "✖ b" in report.as_text()
+
+
+def rollout(
+    image: str, *, generation: int = 2, observed: str = "2", phase: str = "Healthy"
+) -> dict[str, object]:
+    return {
+        "metadata": {"generation": generation},
+        "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+        "status": {"observedGeneration": observed, "phase": phase, "stableRS": "a", "currentPodHash": "a"},
+    }
+
+
+def test_a_status_of_the_template_before_says_nothing_of_the_new_one() -> None:
+    assert measure.is_healthy(rollout("app:2"), "app:2")
+    assert not measure.is_healthy(rollout("app:2", observed="1"), "app:2")
+    assert not measure.is_healthy(rollout("app:1"), "app:2")
