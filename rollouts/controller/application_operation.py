@@ -15,6 +15,7 @@ from rollouts.api.application_status import (
 )
 from rollouts.api.errors import InvalidSpec
 from rollouts.gitops.automation import retry_delay
+from rollouts.gitops.credentials import normalized
 from rollouts.gitops.options import SyncOptions, parse_options
 from rollouts.gitops.sync import Outcome
 from rollouts.gitops.tracking import Ref
@@ -23,8 +24,10 @@ _HISTORY = 10
 """Entries that are kept where the Application does not say."""
 
 
-def check(operation: Operation) -> None:
-    """Refuse what is not acted on.
+def check(operation: Operation, own: ApplicationSource) -> None:
+    """Refuse what is not acted on, and a repository other than the Application's `own`.
+
+    The project permits the Application's own repository; an operation must not be a way around that.
 
     Raises:
         InvalidSpec: names the field.
@@ -32,6 +35,12 @@ def check(operation: Operation) -> None:
     sync = operation.sync
     if sync is None:
         raise InvalidSpec(".operation.sync", "is required; a sync is the only operation")
+    if sync.source is not None and normalized(sync.source.repo_url) != normalized(own.repo_url):
+        raise InvalidSpec(
+            ".operation.sync.source.repoURL",
+            "is another repository than .spec.source.repoURL; change the Application instead",
+            sync.source.repo_url,
+        )
     strategy = sync.sync_strategy
     forced = strategy is not None and any(
         part is not None and part.force for part in (strategy.apply, strategy.hook)

@@ -205,7 +205,7 @@ class Work:
         self._taken_up = operation is seen.app.operation
         source = (operation.sync.source if operation.sync is not None else None) or seen.source
         try:
-            operations.check(operation)
+            operations.check(operation, seen.source)
             revision = await self._revision(operation)
             wanted = await self._targets(source, revision)
         except (InvalidSpec, Unavailable) as error:

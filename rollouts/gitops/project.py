@@ -7,15 +7,9 @@ from collections.abc import Iterable
 from rollouts.api.application import ApplicationSpec
 from rollouts.api.appproject import AppProject, GroupKind, ProjectDestination
 from rollouts.api.errors import InvalidSpec
+from rollouts.api.validation import validate_project
 from rollouts.gitops.credentials import normalized
 from rollouts.gitops.tracking import IN_CLUSTER, Ref
-
-_NOT_YET = (
-    ("sync_windows", "syncWindows"),
-    ("destination_service_accounts", "destinationServiceAccounts"),
-    ("signature_keys", "signatureKeys"),
-    ("source_integrity", "sourceIntegrity"),
-)
 
 
 def check_destination(spec: ApplicationSpec) -> None:
@@ -46,11 +40,8 @@ def check_project(project: AppProject, spec: ApplicationSpec, repo_url: str) -> 
         InvalidSpec: names the field of the Application, and what the project permits.
     """
     name = project.metadata.name
-    for field, wire in _NOT_YET:
-        if getattr(project.spec, field):
-            raise InvalidSpec(
-                ".spec.project", f'AppProject "{name}" uses .spec.{wire}, which is not supported yet', name
-            )
+    for problem in validate_project(project):
+        raise InvalidSpec(".spec.project", f'AppProject "{name}": {problem}', name)
     urls = [url if url in ("*", "!*") else _normalized_glob(url) for url in project.spec.source_repos]
     if not _permitted(urls, normalized(repo_url)):
         permits = ", ".join(project.spec.source_repos) or "none"

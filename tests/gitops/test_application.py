@@ -180,6 +180,17 @@ async def test_a_sync_by_hand_is_an_operation(bench: Bench, repo: Repo) -> None:
     assert app["status"]["sync"]["status"] == "Synced"
 
 
+async def test_a_sync_by_hand_cannot_bring_another_repository(bench: Bench, repo: Repo) -> None:
+    await bench.start(application(repo.url))
+    elsewhere = {"repoURL": "https://git.example.com/other.git", "path": "shop"}
+    await bench.patch_app({"operation": {"sync": {"source": elsewhere}}})
+    state = (await bench.settle())["status"]["operationState"]
+    assert state["phase"] == "Error"
+    assert state["message"].startswith(".operation.sync.source.repoURL: is another repository")
+    with pytest.raises(NotFound):
+        await bench.client.get(kinds.CONFIG_MAPS, "settings", SHOP)
+
+
 async def test_a_dry_run_changes_nothing(bench: Bench, repo: Repo) -> None:
     await bench.start(application(repo.url))
     await bench.patch_app({"operation": {"sync": {"dryRun": True}}})

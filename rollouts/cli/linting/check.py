@@ -6,6 +6,7 @@ from typing import Any
 from analysis.validation import template_problems
 from rollouts.api.analysis import AnalysisTemplate, ClusterAnalysisTemplate
 from rollouts.api.application import Application
+from rollouts.api.appproject import AppProject
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.experiment import Experiment
 from rollouts.api.meta import API_VERSION, Object
@@ -15,6 +16,7 @@ from rollouts.api.validation import (
     validate_analysis_template,
     validate_application,
     validate_experiment,
+    validate_project,
     validate_rollout,
 )
 from rollouts.cli.linting.finding import Document, Finding, finding
@@ -41,6 +43,7 @@ _JUDGES: Mapping[str, _Judge] = {
     "AnalysisTemplate": (AnalysisTemplate, _template_problems),
     "ClusterAnalysisTemplate": (ClusterAnalysisTemplate, _template_problems),
     "Application": (Application, validate_application),
+    "AppProject": (AppProject, validate_project),
     "Experiment": (Experiment, validate_experiment),
 }
 _REFERABLE: tuple[Resource, ...] = (
