@@ -16,7 +16,8 @@ def project(**limits: object) -> AppProject:
 
 
 def application() -> ApplicationSpec:
-    return ApplicationSpec.model_validate({"destination": {"name": "in-cluster", "namespace": "shop"}})
+    destination = {"name": "in-cluster", "namespace": "shop"}
+    return ApplicationSpec.model_validate({"project": "web", "destination": destination})
 
 
 def test_a_project_of_known_limits_permits_what_they_permit() -> None:
