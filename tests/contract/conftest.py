@@ -43,13 +43,7 @@ async def back_end(name, folder):
         yield await connect(str(folder / "kubeconfig"))
 
 
-@pytest.fixture(
-    params=[
-        "in process",
-        "over https",
-        pytest.param("real", marks=pytest.mark.skipif(not REAL, reason="no ROLLOUTS_CONTRACT_KUBECONFIG")),
-    ]
-)
+@pytest.fixture(params=["in process", "over https", *(["real"] if REAL else [])])
 async def cluster(request, tmp_path):
     namespace = f"contract-{uuid.uuid4().hex[:8]}"
     async with back_end(request.param, tmp_path) as client:
