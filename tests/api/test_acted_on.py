@@ -15,8 +15,8 @@ import yaml
 from rollouts.api import crd
 from rollouts.api.paths import find
 from rollouts.api.unsupported import not_yet
+from tests.places import SOURCES
 
-REPOSITORY = Path(__file__).parents[2]
 DEFINITIONS = {each["spec"]["names"]["kind"]: each for each in crd.crds()}
 FULL = [yaml.safe_load(path.read_text()) for path in (Path(__file__).parent / "full").glob("*.yaml")]
 
@@ -202,7 +202,7 @@ def test_every_refusal_is_of_a_field_that_a_user_can_set(kind: str) -> None:
 @pytest.mark.parametrize("kind", DEFINITIONS)
 def test_what_is_acted_on_is_named_in_the_code(kind: str) -> None:
     """By itself, or by the field that holds it where a whole is passed on."""
-    code = "\n".join(path.read_text() for room in ROOMS for path in (REPOSITORY / room).rglob("*.py"))
+    code = "\n".join(path.read_text() for room in ROOMS for path in (SOURCES / room).rglob("*.py"))
     for path in ACTED_ON[kind]:
         names = [name.removesuffix("[]") for name in path.split(".")[-2:]]
         assert any(re.search(rf"\b({name}|{_snake(name)})\b", code) for name in names), path

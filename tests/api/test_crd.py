@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from rollouts.api import crd
+from tests.places import REPOSITORY, SOURCES
 
-REPOSITORY = Path(__file__).parents[2]
 DEFINITIONS = {each["spec"]["names"]["kind"]: each for each in crd.crds()}
 APPLICATION_COLUMNS = ["Sync Status", "Health Status", "Revision", "Project"]
 SCHEMA_KEYS = {
@@ -230,7 +230,7 @@ def test_the_schemas_take_every_field_that_the_models_take(path: Path) -> None:
 def test_the_examples_and_the_demo_pass_the_schemas() -> None:
     files = [
         *(REPOSITORY / "examples").glob("*.yaml"),
-        *(REPOSITORY / "rollouts/demo/gitops").rglob("*.yaml"),
+        *(SOURCES / "rollouts/demo/gitops").rglob("*.yaml"),
     ]
     checked = 0
     for path in files:

@@ -15,6 +15,7 @@ from rollouts.kube.errors import Unreachable
 from rollouts.kube.transport import Request, Response
 from tests.cli.bench import Bench, one_line_error
 from tests.client.samples import rollout
+from tests.places import SOURCES
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def run(tmp_path: Path, *words: str, **environment: str) -> subprocess.Completed
         text=True,
         check=False,
         cwd=tmp_path,
-        env={**clean, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**clean, "PYTHONPATH": str(SOURCES)},
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 
 from tests.cli.bench import Bench
+from tests.places import REPOSITORY, SOURCES
 
 GOOD = """
 apiVersion: argoproj.io/v1alpha1
@@ -181,10 +182,9 @@ def test_standard_input() -> None:
     assert result.stdout.startswith("-:1: Rollout/shop: ")
 
 
-@pytest.mark.parametrize("folder", ["examples", "rollouts/demo/gitops"])
-def test_what_the_project_shows_passes_its_own_lint(folder: str) -> None:
-    root = Path(__file__).parents[2]
-    if not (root / folder).exists():
-        pytest.skip("the wheel's tests run without the sources")
-    result = Bench().run("lint", "-f", str(root / folder))
+@pytest.mark.parametrize(
+    "folder", [REPOSITORY / "examples", SOURCES / "rollouts/demo/gitops"], ids=["examples", "demo"]
+)
+def test_what_the_project_shows_passes_its_own_lint(folder: Path) -> None:
+    result = Bench().run("lint", "-f", str(folder))
     assert result.exit_code == 0, result.output

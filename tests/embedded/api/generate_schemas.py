@@ -12,7 +12,9 @@ from typing import Any
 import orjson
 from kubernetes import client
 
-TARGET = Path(__file__).parents[3] / "rollouts/embedded/api/builtins.json"
+import rollouts
+
+TARGET = Path(rollouts.__file__).parent / "embedded/api/builtins.json"
 ROOTS = """
 V1Namespace V1Pod V1Service V1Secret V1ConfigMap CoreV1Event V1Endpoints V1ServiceAccount V1Node
 V1PersistentVolumeClaim V1PersistentVolume V1Deployment V1ReplicaSet V1StatefulSet V1DaemonSet
