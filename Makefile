@@ -26,9 +26,13 @@ contracts: $(VENV)/.ready
 crds: $(VENV)/.ready
 	$(BIN)/rollouts crds --output-dir crds
 
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --custom-compile-command 'make lock' --quiet
+
+# One for a checkout, with everything; one for the image of the controller.
 lock:
-	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock
+	$(LOCK) --all-extras --group dev -o requirements.lock
+	$(LOCK) -o requirements-controller.lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

