@@ -79,5 +79,6 @@ async def _run(*command: str, env: dict[str, str], stdin: str = "") -> str:
     output, errors = await process.communicate(stdin.encode())
     if process.returncode != 0:
         name = " ".join(Path(word).name for word in command if not word.startswith("-"))
-        raise Unavailable(f"{name}: {errors.decode(errors='replace').strip() or output.decode().strip()}")
+        said = errors.decode(errors="replace").strip().removeprefix("Error: ") or output.decode().strip()
+        raise Unavailable(f"{name}: {said}")
     return output.decode()
