@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from rollouts.demo.story import Story
 
 _NEXT = """
 Everything is still up. What to try next:
-  export KUBECONFIG={home}/kubeconfig
+  export PATH={programs}:$PATH KUBECONFIG={home}/kubeconfig
   kubectl get rollouts,applications -A
   rollouts get hello-flask -n hello --watch
   rollouts app get hello-flask -n rollouts-system
@@ -41,10 +42,12 @@ def demo(*, as_json: bool, revert: bool, keep: bool, stop: bool) -> None:
     if stop:
         asyncio.run(programs.stop())
         return
+    # To be told to end is to clean up, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = asyncio.run(_show(programs, revert=revert, keep=keep))
     click.echo(json.dumps(report.as_json(), indent=2) if as_json else report.as_text())
     if keep:
-        click.echo(_NEXT.format(home=programs.home), err=True)
+        click.echo(_NEXT.format(home=programs.home, programs=Path(sys.executable).parent), err=True)
     sys.exit(0 if report.ok else 1)
 
 
