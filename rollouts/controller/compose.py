@@ -8,6 +8,7 @@ from analysis.providers.registry import registry
 from rollouts import plugins
 from rollouts.api.meta import Object
 from rollouts.controller.analysisrun import AnalysisRunReconciler
+from rollouts.controller.experiment import ExperimentReconciler
 from rollouts.controller.manager import Manager, Observer
 from rollouts.controller.ownwrites import Tracking
 from rollouts.controller.reconciler import Clock, Reconciler
@@ -48,7 +49,7 @@ def compose(
     on_pass: Observer | None = None,
     on_event: Callable[[Object, str, str], None] | None = None,
 ) -> Parts:
-    """Make the reconcilers of rollouts, analysis runs and services, and what `extra` adds.
+    """Make the reconcilers of rollouts, what belongs to them, and what `extra` adds.
 
     Raises:
         PluginError: an installed plugin cannot be used.
@@ -62,6 +63,7 @@ def compose(
         RolloutReconciler(tracked, store, recorder, clock, instance_id=instance_id),
         AnalysisRunReconciler(tracked, store, recorder, clock, providers=providers, instance_id=instance_id),
         ServiceReconciler(tracked, store, instance_id=instance_id),
+        ExperimentReconciler(tracked, store, recorder, clock, instance_id=instance_id),
     ]
     more = extra(tracked, store, recorder, clock) if extra is not None else ()
     manager = Manager(
