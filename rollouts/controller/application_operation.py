@@ -25,9 +25,10 @@ _HISTORY = 10
 
 
 def check(operation: Operation, own: ApplicationSource) -> None:
-    """Refuse what is not acted on, and a repository other than the Application's `own`.
+    """Refuse an operation without a sync, and a repository other than the Application's `own`.
 
-    The project permits the Application's own repository; an operation must not be a way around that.
+    Fields that are not acted on were refused with the Application. What the project permits is the Application's
+    own repository; an operation must not be a way around that.
 
     Raises:
         InvalidSpec: names the field.
@@ -40,22 +41,6 @@ def check(operation: Operation, own: ApplicationSource) -> None:
             ".operation.sync.source.repoURL",
             "is another repository than .spec.source.repoURL; change the Application instead",
             sync.source.repo_url,
-        )
-    strategy = sync.sync_strategy
-    forced = strategy is not None and any(
-        part is not None and part.force for part in (strategy.apply, strategy.hook)
-    )
-    for field, value in (
-        ("revisions", sync.revisions),
-        ("sources", sync.sources),
-        ("manifests", sync.manifests),
-        ("syncStrategy.force", forced),
-    ):
-        if value:
-            raise InvalidSpec(f".operation.sync.{field}", "is not supported yet; remove it", value)
-    if any(resource.exclude for resource in sync.resources):
-        raise InvalidSpec(
-            ".operation.sync.resources.exclude", "is not supported yet; name what to sync", True
         )
     parse_options(sync.sync_options, ".operation.sync.syncOptions")
 
