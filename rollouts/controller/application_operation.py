@@ -27,8 +27,8 @@ _HISTORY = 10
 def check(operation: Operation, own: ApplicationSource) -> None:
     """Refuse an operation without a sync, and a repository other than the Application's `own`.
 
-    Fields that are not acted on were refused with the Application. What the project permits is the Application's
-    own repository; an operation must not be a way around that.
+    Fields that are not acted on were refused with the Application. What the project permits is the
+    Application's own repository; an operation must not be a way around that.
 
     Raises:
         InvalidSpec: names the field.
