@@ -33,7 +33,7 @@ from rollouts.embedded.workloads.cache import Cache
 from rollouts.embedded.workloads.controllers import Controllers
 from rollouts.kube import resources
 from rollouts.kube.client import Client
-from rollouts.kube.errors import AlreadyExists, Unreachable
+from rollouts.kube.errors import AlreadyExists
 from rollouts.kube.informer import Informer
 from rollouts.kube.resources import (
     EVENTS,
@@ -68,10 +68,17 @@ class World:
         namespace: in which objects without one are applied.
         per_second: requests into each entry.
         start: the instant at which the world begins.
+        through: what lies between the controllers and the API server, such as faults; asked at each start of
+            the controllers.
     """
 
     def __init__(
-        self, *, namespace: str = "default", per_second: float = 50.0, start: datetime = START
+        self,
+        *,
+        namespace: str = "default",
+        per_second: float = 50.0,
+        start: datetime = START,
+        through: Callable[[Transport], Transport] = lambda inner: inner,
     ) -> None:
         self.namespace = namespace
         self.clock = VirtualClock(start)
@@ -87,8 +94,7 @@ class World:
         self._broken: set[str] = set()
         self._engine: asyncio.Task[None] | None = None
         self._doom: int | None = None
-        self._disturbed = 0
-        self._attempts = 0
+        self._through = through
         self._tasks: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -181,13 +187,6 @@ class World:
         """Kill the controllers as soon as the server has taken their nth write from now (1: the next)."""
         self._doom = number
 
-    def disturb(self, every: int) -> None:
-        """From now on, of the controllers' writes every nth is refused, and of the next the answer is lost.
-
-        0 ends it.
-        """
-        self._disturbed = every
-
     @property
     def crashed(self) -> bool:
         """Whether the controllers are down."""
@@ -196,7 +195,7 @@ class World:
     async def restart(self) -> None:
         """Start the controllers, which know nothing but what the cluster holds."""
         await self.crash()
-        transport = _Overseen(InProcess(self.server), self._before_write, self._on_write)
+        transport = self._through(_Overseen(InProcess(self.server), self._on_write))
         parts: Parts = compose(Client(transport), self.clock)
         self._engine = asyncio.create_task(parts.run(), name="controllers")
         synced = asyncio.create_task(parts.manager.synced.wait())
@@ -306,15 +305,8 @@ class World:
         except AlreadyExists:
             return
 
-    def _before_write(self) -> None:
-        self._attempts += 1
-        if self._disturbed and self._attempts % self._disturbed == 0:
-            raise Unreachable("refused by the test")
-
     async def _on_write(self, request: Request) -> None:
         self.writes.append(request)
-        if self._disturbed and self._attempts % self._disturbed == 1:
-            raise Unreachable("the answer was lost")
         if self._doom is None:
             return
         self._doom -= 1
@@ -326,21 +318,13 @@ class World:
 
 
 class _Overseen:
-    """The controllers' transport, with somebody who is told before each write, and after it was taken."""
+    """The controllers' transport, with somebody who is told of each write that was taken."""
 
-    def __init__(
-        self,
-        inner: Transport,
-        before_write: Callable[[], None],
-        on_write: Callable[[Request], Awaitable[None]],
-    ) -> None:
+    def __init__(self, inner: Transport, on_write: Callable[[Request], Awaitable[None]]) -> None:
         self._inner = inner
-        self._before_write = before_write
         self._on_write = on_write
 
     async def request(self, request: Request) -> Response:
-        if request.method != "GET":
-            self._before_write()
         answer = await self._inner.request(request)
         if request.method != "GET" and answer.code < 300:
             await self._on_write(request)

@@ -1,6 +1,7 @@
 """Whatever befalls the controllers, the world ends up the same; and a settled world is left alone."""
 
 import copy
+import itertools
 
 import pytest
 
@@ -8,7 +9,10 @@ from rollouts.api.meta import Object
 from rollouts.embedded.virtual_time import run
 from rollouts.embedded.world import World
 from rollouts.kube.resources import REPLICA_SETS
+from rollouts.kube.transport import Request
 from strategies.revisions import pod_hash
+from tests.faults.model import Fault, ResetAfter, ResetBefore, is_write
+from tests.faults.transport import Faulty
 from tests.world.simulated import GATED, deployed, ingress, rollout, routed, service, simulated
 
 
@@ -70,15 +74,23 @@ def test_controllers_killed_at_any_write_lead_to_the_same_end(objects: list[Obje
 
 @pytest.mark.parametrize("every", [2, 3, 5])
 def test_writes_that_are_refused_and_answers_that_are_lost_change_nothing(every: int) -> None:
-    async def tell(every: int) -> tuple[object, ...]:
-        async with World() as world:
+    async def tell(every: int | None) -> tuple[object, ...]:
+        numbers = itertools.count(1)
+        shipped = False
+
+        def choose(request: Request) -> Fault | None:
+            if every is None or not shipped or not is_write(request):
+                return None
+            return {0: ResetBefore(), 1: ResetAfter()}.get(next(numbers) % every)
+
+        async with World(through=lambda inner: Faulty(inner, choose)) as world:
             await deployed(world, *routed(*GATED))
-            world.disturb(every)
+            shipped = True
             await world.set_image("shop", "shop=shop:v2")
             await world.run(minutes=10)
             return await settled(world)
 
-    assert run(tell(every)) == run(tell(0))
+    assert run(tell(every)) == run(tell(None))
 
 
 @simulated
