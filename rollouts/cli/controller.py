@@ -79,6 +79,13 @@ def _port(name: str, default: int, what: str) -> Callable[[F], F]:
     show_default=True,
     help="How often repositories are asked for new commits.",
 )
+@click.option(
+    "--rollout-resync",
+    type=_Duration(),
+    default="15m",
+    show_default=True,
+    help="In which time everything is looked at again, whatever the watches said.",
+)
 def controller(kubeconfig: str | None, **options: Any) -> None:
     """Run the engine until it is told to stop."""
     # Imported here: they load the Kubernetes client, which `--help` must not wait for.

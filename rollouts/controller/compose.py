@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from analysis.providers.registry import registry
 from rollouts import plugins
@@ -14,6 +15,7 @@ from rollouts.controller.ownwrites import Tracking
 from rollouts.controller.reconciler import Clock, Reconciler
 from rollouts.controller.rollout import RolloutReconciler
 from rollouts.controller.services import ServiceReconciler
+from rollouts.controller.settings import RESYNC
 from rollouts.kube.client import Client
 from rollouts.kube.events import Recorder
 from rollouts.kube.resources import Resource
@@ -44,6 +46,7 @@ def compose(
     *,
     namespace: str = "",
     instance_id: str = "",
+    resync: timedelta = RESYNC,
     store: Writer | None = None,
     extra: Extra | None = None,
     on_pass: Observer | None = None,
@@ -73,6 +76,7 @@ def compose(
         namespace=namespace,
         # An installation without the sync loop's rights still has a rollout loop.
         optional=_kinds(more) - _kinds(core),
+        resync=resync,
         observer=on_pass,
     )
     return Parts(store=store, recorder=recorder, manager=manager)

@@ -9,6 +9,7 @@ from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import Object
 from rollouts.controller import ownwrites
 from rollouts.controller.reconciler import Key, KeysOf, Reconciler, key_of
+from rollouts.controller.settings import RESYNC
 from rollouts.controller.workqueue import WorkQueue, backoff
 from rollouts.kube.client import Client
 from rollouts.kube.errors import ApiError, Conflict
@@ -21,9 +22,6 @@ _MEASURING = 30
 """Passes of one kind that may run at the same time; of analysis runs more, because they wait for others."""
 _OWN_WRITE = 5.0
 """Seconds that a key is held until the store shows what its last pass wrote."""
-_RESYNC = 900.0
-"""Seconds after which everything is looked at again, whatever the watches said."""
-
 Observer = Callable[[Resource, Key, float, BaseException | None], None]
 """Told of each pass: kind, key, seconds taken, and the error if there was one."""
 
@@ -50,6 +48,7 @@ class Manager:
         reconcilers: what to run.
         namespace: the only one to look at; empty for all.
         optional: kinds that the controllers may be forbidden to read; they count as empty then.
+        resync: in which everything is looked at again, whatever the watches said.
         observer: told of every pass, for the metrics.
     """
 
@@ -61,6 +60,7 @@ class Manager:
         *,
         namespace: str = "",
         optional: Collection[Resource] = (),
+        resync: timedelta = RESYNC,
         observer: Observer | None = None,
     ) -> None:
         self.synced = asyncio.Event()
@@ -69,6 +69,7 @@ class Manager:
         self._store = store
         self._namespace = namespace
         self._optional = frozenset(optional)
+        self._resync_seconds = resync.total_seconds()
         self._observer = observer
         self._informers: dict[Resource, Informer] = {}
         self._loops = [_Loop(reconciler, self) for reconciler in reconcilers]
@@ -135,7 +136,7 @@ class Manager:
 
     async def _resync(self) -> None:
         while True:
-            await asyncio.sleep(_RESYNC)
+            await asyncio.sleep(self._resync_seconds)
             for loop in self._loops:
                 for obj in self._store.list(loop.reconciler.resource):
                     loop.queue.add(key_of(obj))

@@ -17,6 +17,7 @@ from rollouts.controller.manager import Manager
 from rollouts.controller.reconciler import Key
 from rollouts.kube.resources import ANALYSIS_RUNS, APPLICATIONS, ROLLOUTS, Resource
 from rollouts.kube.store import Store
+from rollouts.kube.traffic import Traffic
 
 _BUCKETS = (0.01, 0.15, 0.25, 0.5, 1.0)
 """Seconds; upstream's, so that dashboards fit."""
@@ -46,10 +47,11 @@ class _Timings:
 class Metrics(Collector):
     """Collects what the controllers do and what the store shows."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, traffic: Traffic | None = None) -> None:
         self.manager: Manager | None = None
         """Set once there is one; its queues are shown."""
         self._store = store
+        self._traffic = traffic
         self._timings: dict[Resource, _Timings] = {}
         self._events: Counter[tuple[str, str, str, str]] = Counter()
         self._registry = CollectorRegistry()
@@ -84,6 +86,24 @@ class Metrics(Collector):
         yield from self._of_runs()
         yield self._of_applications()
         yield self._of_events()
+        yield from self._of_requests()
+
+    def _of_requests(self) -> Iterator[Metric]:
+        """Upstream's name without its label `name`, by which upstream's memory grows for ever."""
+        if self._traffic is None:
+            return
+        name = "controller_clientset_k8s_request_total"
+        requests = _family_untyped(name, "Requests to the API server by their answer.")
+        for (call, code), times in self._traffic.answers.items():
+            labels = {"kind": call.plural, "verb": call.verb, "status_code": str(code)}
+            requests.add_sample(name, labels, times)
+        yield requests
+        for direction, counts in (("sent", self._traffic.sent), ("received", self._traffic.received)):
+            name = f"controller_clientset_k8s_{direction}_bytes_total"
+            family = _family_untyped(name, f"Bytes of bodies {direction}.")
+            for call, number in counts.items():
+                family.add_sample(name, {"kind": call.plural, "verb": call.verb}, number)
+            yield family
 
     def _of_events(self) -> Metric:
         known = {_names(obj) for resource in _PREFIX for obj in self._store.list(resource)}

@@ -21,6 +21,7 @@ from rollouts.kube.client import Client
 from rollouts.kube.http import open_client
 from rollouts.kube.lease import Elector, lease_name
 from rollouts.kube.store import Store, Writer
+from rollouts.kube.traffic import Traffic
 
 _log = logging.getLogger(__name__)
 
@@ -44,15 +45,17 @@ async def run(settings: Settings, beside: Beside | None = None) -> None:
     """
     endpoint = await config.load(settings.kubeconfig, settings.context)
     async with AsyncExitStack() as stack:
-        client = open_client(endpoint)
+        traffic = Traffic()
+        client = open_client(endpoint, traffic)
         stack.push_async_callback(client.close)
         store = Writer()
-        metrics = Metrics(store)
+        metrics = Metrics(store, traffic)
         parts = compose(
             client,
             now,
             namespace=settings.namespace,
             instance_id=settings.instance_id,
+            resync=settings.rollout_resync,
             store=store,
             extra=applications(settings),
             on_pass=metrics.reconciled,

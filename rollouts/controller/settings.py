@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+RESYNC = timedelta(minutes=15)
+"""In which everything is looked at again, whatever the watches said."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -28,3 +31,4 @@ class Settings:
     log_format: Literal["text", "json"] = "text"
     log_level: str = "info"
     git_poll_interval: timedelta = timedelta(seconds=180)
+    rollout_resync: timedelta = RESYNC

@@ -16,6 +16,7 @@ from rollouts.api.meta import Object
 from rollouts.kube import config
 from rollouts.kube.client import Client
 from rollouts.kube.errors import Unreachable, from_status
+from rollouts.kube.traffic import Traffic, call_of
 from rollouts.kube.transport import Request, Response
 
 _PATIENCE = 30.0
@@ -29,9 +30,12 @@ _LONGEST_WAIT = 10.0
 class HttpTransport:
     """Requests and watch streams to one API server."""
 
-    def __init__(self, endpoint: config.Endpoint, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, endpoint: config.Endpoint, session: aiohttp.ClientSession, traffic: Traffic | None = None
+    ) -> None:
         self.endpoint = endpoint
         self._session = session
+        self._traffic = traffic or Traffic()
 
     async def request(self, request: Request) -> Response:
         for attempt in range(1, _TRIES + 1):
@@ -44,18 +48,22 @@ class HttpTransport:
 
     async def stream(self, request: Request) -> AsyncGenerator[Object, None]:
         """As the protocol says; how long silence may last is for the reader to decide."""
+        call = call_of(request)
         try:
             async with self._open(
                 request,
+                None,
                 aiohttp.ClientTimeout(total=None, sock_connect=_PATIENCE),
                 await self._headers(request),
             ) as answer:
+                self._traffic.answers[call, answer.status] += 1
                 if answer.status >= 400:
                     status = _json_or_text(await answer.read())
                     raise from_status(answer.status, _as_status(status), f"watch {request.path}")
                 rest = b""
                 try:
                     async for chunk in answer.content.iter_any():
+                        self._traffic.received[call] += len(chunk)
                         *lines, rest = (rest + chunk).split(b"\n")
                         for line in lines:
                             if line:
@@ -72,25 +80,35 @@ class HttpTransport:
 
     async def _send(self, request: Request) -> Response:
         timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+        body = None if request.body is None else orjson.dumps(request.body)
         try:
-            async with self._open(request, timeout, await self._headers(request)) as answer:
+            async with self._open(request, body, timeout, await self._headers(request)) as answer:
                 data = await answer.read()
-                body = (
+                self._count(request, answer.status, len(body or b""), len(data))
+                found = (
                     _json_or_text(data)
                     if answer.content_type == "application/json"
                     else data.decode("utf-8", "replace")
                 )
                 headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Response(code=answer.status, body=body, headers=headers)
+                return Response(code=answer.status, body=found, headers=headers)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
-    def _open(self, request: Request, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str]) -> Any:
+    def _count(self, request: Request, code: int, sent: int, received: int) -> None:
+        call = call_of(request)
+        self._traffic.answers[call, code] += 1
+        self._traffic.sent[call] += sent
+        self._traffic.received[call] += received
+
+    def _open(
+        self, request: Request, body: bytes | None, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str]
+    ) -> Any:
         return self._session.request(
             request.method,
             self.endpoint.server + request.path,
             params=dict(request.query),
-            data=None if request.body is None else orjson.dumps(request.body),
+            data=body,
             headers=headers,
             timeout=timeout,
             proxy=self.endpoint.proxy,
@@ -125,10 +143,10 @@ async def connect(kubeconfig: str | Path | None = None, context: str | None = No
     return open_client(await config.load(kubeconfig, context))
 
 
-def open_client(endpoint: config.Endpoint) -> Client:
-    """A client of an API server that is already known."""
+def open_client(endpoint: config.Endpoint, traffic: Traffic | None = None) -> Client:
+    """A client of an API server that is already known; `traffic` counts what it asks."""
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64, limit_per_host=0))
-    return Client(HttpTransport(endpoint, session))
+    return Client(HttpTransport(endpoint, session, traffic))
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:

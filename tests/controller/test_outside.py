@@ -13,6 +13,7 @@ from rollouts.controller.metrics import Metrics
 from rollouts.controller.reconciler import Key
 from rollouts.kube.resources import ANALYSIS_RUNS, APPLICATIONS, ROLLOUTS
 from rollouts.kube.store import Writer
+from rollouts.kube.traffic import Call, Traffic
 
 
 def obj(name: str, **rest: object) -> Object:
@@ -54,6 +55,16 @@ def test_runs_and_applications_show_with_their_phases() -> None:
     assert 'metric="rate"' in text
     assert 'sync_status="Synced"' in text
     assert 'health_status="Unknown"' in text
+
+
+def test_requests_to_the_api_server_are_counted_by_kind_verb_and_answer() -> None:
+    traffic = Traffic()
+    traffic.answers[Call("Patch", "rollouts"), 409] += 2
+    traffic.sent[Call("Patch", "rollouts")] += 300
+    text = Metrics(Writer(), traffic).render().decode()
+    labels = 'kind="rollouts",status_code="409",verb="Patch"'
+    assert f"controller_clientset_k8s_request_total{{{labels}}} 2.0" in text
+    assert 'controller_clientset_k8s_sent_bytes_total{kind="rollouts",verb="Patch"} 300.0' in text
 
 
 def test_passes_and_events_are_counted_without_a_series_for_each_object() -> None:
