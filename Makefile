@@ -3,13 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types contracts check crds lock clean
+.PHONY: demo test test-kubernetes control-plane control-plane-down lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
 
 test: $(VENV)/.ready
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+# A real kube-apiserver, built with Go on first use; or the cluster of KUBECONFIG, or the programs of KUBEBUILDER_ASSETS.
+test-kubernetes: $(VENV)/.ready
+	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract tests/kubernetes tests/e2e $(ARGS)
+
+# The same control plane, left running with a stand-in for the kubelet; prints its KUBECONFIG.
+control-plane: $(VENV)/.ready
+	@$(BIN)/python -m tests.controlplane up
+
+control-plane-down: $(VENV)/.ready
+	@$(BIN)/python -m tests.controlplane down
 
 check: lint types contracts
 

@@ -130,6 +130,22 @@ class Client:
         }
         await self._call("POST", f"/api/v1/namespaces/{namespace}/pods/{name}/eviction", {}, body)
 
+    async def bind(
+        self, name: str, namespace: str, node: str, annotations: Mapping[str, str] | None = None
+    ) -> None:
+        """Assign a pod to a node, and give it annotations; for schedulers.
+
+        Raises:
+            Conflict: the pod has a node, or is being deleted.
+        """
+        body = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name, "namespace": namespace, "annotations": dict(annotations or {})},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        }
+        await self._call("POST", f"/api/v1/namespaces/{namespace}/pods/{name}/binding", {}, body)
+
     async def raw(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """Read a path that is no resource: discovery, a log, a service behind the API server's proxy."""
         return await self._answer(Request(method="GET", path=path, query=query or {}))

@@ -72,7 +72,7 @@ def _core() -> Iterator[Kind]:
     )
     yield _kind(
         "", "Pod", "pods", "po", status=True, generation=True, fields=_POD_FIELDS,
-        subresources=("log", "eviction"), listed_in_all=True,
+        subresources=("log", "binding", "eviction"), listed_in_all=True,
     )  # fmt: skip
     yield _kind("", "Service", "services", "svc", status=True, subresources=("proxy",), listed_in_all=True)
     yield _kind("", "Secret", "secrets", fields=("type",))

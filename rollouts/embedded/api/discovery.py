@@ -13,12 +13,17 @@ GIT_VERSION = "v1.36.0+rollouts"
 _VERBS = {
     "status": ("get", "patch", "update"),
     "scale": ("get", "patch", "update"),
+    "binding": ("create",),
     "eviction": ("create",),
     "finalize": ("update",),
     "log": ("get",),
     "proxy": ("get",),
 }
-_RESPONSE = {"scale": ("autoscaling", "v1", "Scale"), "eviction": ("policy", "v1", "Eviction")}
+_RESPONSE = {
+    "scale": ("autoscaling", "v1", "Scale"),
+    "binding": ("", "v1", "Binding"),
+    "eviction": ("policy", "v1", "Eviction"),
+}
 _REVIEWS = (
     ("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
     ("authorization.k8s.io", "SelfSubjectRulesReview", "selfsubjectrulesreviews"),

@@ -1,4 +1,4 @@
-"""The subresources that are more than a part of their object: scale, eviction, finalize."""
+"""The subresources that are more than a part of their object: scale, eviction, binding, finalize."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from rollouts.api.meta import Object
 from rollouts.embedded.api.deletion import DeleteOptions, delete
 from rollouts.embedded.api.kinds import Kind, Scale
-from rollouts.embedded.api.objects import Objects
+from rollouts.embedded.api.objects import Objects, Options, copy
 from rollouts.embedded.api.selectors import matches
-from rollouts.embedded.api.status import Cause, Refusal, bad_request, invalid, wrong
+from rollouts.embedded.api.status import Cause, Refusal, bad_request, conflict, invalid, wrong
 
 _PODS, _BUDGETS = ("", "pods"), ("policy", "poddisruptionbudgets")
 
@@ -104,6 +104,30 @@ def evict(objects: Objects, kind: Kind, namespace: str, name: str, body: Object,
             raise Refusal(429, "TooManyRequests", message, name=name, causes=[cause], retry_after=10)
     options = DeleteOptions.read(body.get("deleteOptions"), {"dryRun": "All"} if dry_run else {})
     delete(objects, kind, namespace, name, options)
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def bind(objects: Objects, kind: Kind, pod: Object, body: Object, options: Options) -> Object:
+    """Assign a pod to a node; annotations of the Binding become the pod's.
+
+    Raises:
+        Refusal: no node is named (422), or the pod has one already, or is being deleted (409).
+    """
+    name = pod["metadata"]["name"]
+    target, meta = body.get("target"), body.get("metadata")
+    node = target.get("name") if isinstance(target, dict) else None
+    if not isinstance(node, str) or not node:
+        raise invalid("Binding", "", name, [wrong("target.name", node or "", "Required value")])
+    if there := pod["spec"].get("nodeName"):
+        why = f'pod {name} is already assigned to node "{there}"'
+        raise conflict("pods/binding", "", name, why)
+    if "deletionTimestamp" in pod["metadata"]:
+        raise conflict("pods/binding", "", name, f"pod {name} is being deleted, cannot be assigned to a host")
+    new = copy(pod)
+    new["spec"]["nodeName"] = node
+    if added := (meta or {}).get("annotations") if isinstance(meta, dict) else None:
+        new["metadata"]["annotations"] = {**(new["metadata"].get("annotations") or {}), **added}
+    objects.replace(kind, pod, new, options)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 

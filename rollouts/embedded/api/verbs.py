@@ -22,7 +22,7 @@ from rollouts.embedded.api.status import (
     not_found,
     unsupported_media,
 )
-from rollouts.embedded.api.subresources import evict, scale_of, scaled
+from rollouts.embedded.api.subresources import bind, evict, scale_of, scaled
 from rollouts.kube.transport import Request
 
 
@@ -42,15 +42,8 @@ def perform(objects: Objects, route: Route, request: Request, warnings: list[str
             return 200, _read_scale(route, _get(objects, route))
         case "POST", False, _:
             return 201, objects.create(route.kind, route.namespace, _body(request), options)
-        case "POST", True, "eviction":
-            return 201, evict(
-                objects,
-                route.kind,
-                route.namespace,
-                route.name,
-                _body(request),
-                dry_run=options.dry_run,
-            )
+        case "POST", True, "eviction" | "binding":
+            return 201, _post(objects, route, _body(request), options)
         case "PUT", True, "" | "status" | "scale" | "finalize":
             return 200, _put(objects, route, _body(request), options)
         case "PATCH", True, "" | "status" | "scale":
@@ -71,6 +64,12 @@ def _read_scale(route: Route, obj: Object) -> Object:
     if route.kind.scale is None:
         raise no_such_path()
     return scale_of(route.kind, route.kind.scale, obj)
+
+
+def _post(objects: Objects, route: Route, body: Object, options: Options) -> Object:
+    if route.subresource == "binding":
+        return bind(objects, route.kind, _get(objects, route), body, options)
+    return evict(objects, route.kind, route.namespace, route.name, body, dry_run=options.dry_run)
 
 
 def _put(objects: Objects, route: Route, body: Object, options: Options) -> Object:

@@ -24,12 +24,17 @@ def has_many_addresses() -> bool:
 
 
 class Addresses:
-    """Gives out addresses that nobody listens on."""
+    """Gives out addresses that nobody listens on.
 
-    def __init__(self, *, many: bool | None = None) -> None:
+    Args:
+        many: whether pods get addresses of their own; by default where there are any.
+        network: the first two numbers of them, such as `10.244`; by default of loopback's.
+    """
+
+    def __init__(self, *, many: bool | None = None, network: str = "") -> None:
         self._many = has_many_addresses() if many is None else many
         # Clusters side by side begin in different places; that they keep apart is checked by binding.
-        self._second = 64 + os.getpid() % 128
+        self._network = network or f"127.{64 + os.getpid() % 128}"
         self._next = 0
         self._taken: set[str] = set()
         self._ports: set[int] = set()
@@ -46,7 +51,7 @@ class Addresses:
             return self._map("127.0.0.1", ports)
         for _ in range(_TRIES):
             self._next = self._next % 65_000 + 1
-            ip = f"127.{self._second}.{self._next // 250}.{self._next % 250 + 1}"
+            ip = f"{self._network}.{self._next // 250}.{self._next % 250 + 1}"
             if ip in self._taken:
                 continue
             try:

@@ -51,6 +51,8 @@ class Launch:
     """The image starts and never answers."""
     probe: Object | None
     """The readinessProbe; without one, a container is ready once its ports accept connections."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Of the pod."""
 
 
 class Process(Protocol):

@@ -125,11 +125,7 @@ class Worker:
         return any(state.state == "running" for state in self._main.values())
 
     async def _life(self) -> None:
-        patch: Object = {"spec": {"nodeName": NODE}}
-        if self._address.ports:
-            numbers = {str(ours): real for ours, real in sorted(self._address.ports.items())}
-            patch["metadata"] = {"annotations": {PORTS_ANNOTATION: json.dumps(numbers)}}
-        await self._cache.patch(PODS, self._pod, patch)
+        await self._bind()
         await self._tell_limits()
         spec = self._pod["spec"]
         policy = spec.get("restartPolicy", "Always")
@@ -140,6 +136,16 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             for container in spec["containers"]:
                 group.create_task(self._container(container, self._main, policy))
+
+    async def _bind(self) -> None:
+        """Be the scheduler of the only node."""
+        annotations = {}
+        if self._address.ports:
+            numbers = {str(ours): real for ours, real in sorted(self._address.ports.items())}
+            annotations[PORTS_ANNOTATION] = json.dumps(numbers)
+        namespace, name = self._key
+        if not self._pod["spec"].get("nodeName"):
+            await self._cache.client.bind(name, namespace, NODE, annotations)
 
     async def _tell_limits(self) -> None:
         if not (fields := [*without_effect(self._pod)]):
@@ -222,6 +228,7 @@ class Worker:
             completes=completes,
             broken=image.broken,
             probe=container.get("readinessProbe"),
+            annotations=self._pod["metadata"].get("annotations") or {},
         )
 
     async def _sources(self, container: Object) -> dict[Source, Object]:
