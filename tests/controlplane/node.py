@@ -63,7 +63,7 @@ async def processes(client: Client) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def _statistics(client: Client, envoy: Envoy) -> AsyncIterator[None]:
-    """Serve what the Service `envoy` promises at its port `admin`, where the API server's proxy can reach it."""
+    """Serve the port `admin` of the Service `envoy`, where the API server's proxy can reach it."""
 
     async def answer(request: web.Request) -> web.Response:
         found = await envoy.admin(request.path, dict(request.query))
