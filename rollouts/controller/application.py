@@ -23,7 +23,7 @@ from rollouts.controller.application_observe import (
 )
 from rollouts.controller.application_revert import Reverts
 from rollouts.controller.application_work import Parts, Work, ask, pinned
-from rollouts.controller.reconciler import Clock, Key, KeysOf
+from rollouts.controller.reconciler import Clock, Key, KeysOf, key_of
 from rollouts.controller.status import difference
 from rollouts.gitops.cluster import Cluster
 from rollouts.gitops.desired import Desired
@@ -33,7 +33,7 @@ from rollouts.kube.client import Client
 from rollouts.kube.errors import Forbidden
 from rollouts.kube.events import Recorder
 from rollouts.kube.resources import APPLICATIONS
-from rollouts.kube.store import Store
+from rollouts.kube.store import Index, Store
 
 SKIP = "argocd.argoproj.io/skip-reconcile"
 _WATCHED = (
@@ -75,6 +75,7 @@ class ApplicationReconciler:
         desired: Desired,
         control_namespace: str = "rollouts-system",
     ) -> None:
+        store.keep(_BY_PROJECT)
         self._store = store
         self._recorder = recorder
         self._clock = clock
@@ -163,7 +164,12 @@ class ApplicationReconciler:
         return (tracked_key(str(tracking).partition(":")[0], self._control),) if tracking else ()
 
     def _members(self, project: Object) -> Iterable[Key]:
-        namespace, name = project["metadata"].get("namespace", ""), project["metadata"]["name"]
-        for raw in self._store.list(APPLICATIONS, namespace):
-            if ((raw.get("spec") or {}).get("project") or "default") == name:
-                yield Key(namespace, raw["metadata"]["name"])
+        return map(key_of, self._store.find(_BY_PROJECT, key_of(project)))
+
+
+def _project(raw: Object) -> tuple[Key]:
+    name = (raw.get("spec") or {}).get("project") or "default"
+    return (Key(raw["metadata"].get("namespace", ""), name),)
+
+
+_BY_PROJECT = Index(APPLICATIONS, _project)

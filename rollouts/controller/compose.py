@@ -11,6 +11,7 @@ from rollouts.api.meta import Object
 from rollouts.controller.analysisrun import AnalysisRunReconciler
 from rollouts.controller.experiment import ExperimentReconciler
 from rollouts.controller.manager import Manager, Observer
+from rollouts.controller.observe import kept_of_pod
 from rollouts.controller.ownwrites import Tracking
 from rollouts.controller.reconciler import Clock, Reconciler
 from rollouts.controller.rollout import RolloutReconciler
@@ -18,7 +19,7 @@ from rollouts.controller.services import ServiceReconciler
 from rollouts.controller.settings import RESYNC
 from rollouts.kube.client import Client
 from rollouts.kube.events import Recorder
-from rollouts.kube.resources import Resource
+from rollouts.kube.resources import PODS, Resource
 from rollouts.kube.store import Store, Writer
 
 Extra = Callable[[Client, Store, Recorder, Clock], Sequence[Reconciler]]
@@ -77,6 +78,7 @@ def compose(
         # An installation without the sync loop's rights still has a rollout loop.
         optional=_kinds(more) - _kinds(core),
         resync=resync,
+        keep={PODS: kept_of_pod},
         observer=on_pass,
     )
     return Parts(store=store, recorder=recorder, manager=manager)

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
+from math import ceil
 
 from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import Object
@@ -13,7 +14,7 @@ from rollouts.controller.settings import RESYNC
 from rollouts.controller.workqueue import WorkQueue, backoff
 from rollouts.kube.client import Client
 from rollouts.kube.errors import ApiError, Conflict
-from rollouts.kube.informer import Informer
+from rollouts.kube.informer import Informer, Keep
 from rollouts.kube.resources import ANALYSIS_RUNS, Resource
 from rollouts.kube.store import Writer
 
@@ -49,6 +50,7 @@ class Manager:
         namespace: the only one to look at; empty for all.
         optional: kinds that the controllers may be forbidden to read; they count as empty then.
         resync: in which everything is looked at again, whatever the watches said.
+        keep: of kinds of which the reconcilers read only a part, that part.
         observer: told of every pass, for the metrics.
     """
 
@@ -61,6 +63,7 @@ class Manager:
         namespace: str = "",
         optional: Collection[Resource] = (),
         resync: timedelta = RESYNC,
+        keep: Mapping[Resource, Keep] | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.synced = asyncio.Event()
@@ -70,9 +73,11 @@ class Manager:
         self._namespace = namespace
         self._optional = frozenset(optional)
         self._resync_seconds = resync.total_seconds()
+        self._keep = keep or {}
         self._observer = observer
         self._informers: dict[Resource, Informer] = {}
         self._loops = [_Loop(reconciler, self) for reconciler in reconcilers]
+        self._by_kind: dict[tuple[str, str], Informer] = {}
         for loop in self._loops:
             self._inform(loop.reconciler.resource, lambda obj: (key_of(obj),), loop)
             for resource, keys_of in loop.reconciler.watches().items():
@@ -98,10 +103,9 @@ class Manager:
         """Wait until the store shows these writes, as far as their kinds are watched; 5 s at most."""
         newest: dict[Informer, ownwrites.Write] = {}
         for write in writes:
-            for resource, informer in self._informers.items():
-                same = (resource.api_version, resource.kind) == (write.api_version, write.kind)
-                if same and informer.covers(write.namespace):
-                    newest[informer] = write
+            informer = self._by_kind.get((write.api_version, write.kind))
+            if informer is not None and informer.covers(write.namespace):
+                newest[informer] = write
         try:
             async with asyncio.timeout(_OWN_WRITE):
                 for informer, write in newest.items():
@@ -124,7 +128,10 @@ class Manager:
                 namespace=self._namespace,
                 # A controller of one namespace often may not read what belongs to none.
                 optional=resource in self._optional or (bool(self._namespace) and not resource.namespaced),
+                keep=self._keep.get(resource),
             )
+
+            self._by_kind[resource.api_version, resource.kind] = informer
 
         def enqueue(old: Object | None, new: Object | None) -> None:
             # Both: what an object no longer refers to is concerned as well.
@@ -135,11 +142,22 @@ class Manager:
         informer.on_change(enqueue)
 
     async def _resync(self) -> None:
+        """Look at everything once in a period, a few at a time, and never more often than once a second."""
+        await asyncio.sleep(self._resync_seconds)
         while True:
-            await asyncio.sleep(self._resync_seconds)
-            for loop in self._loops:
-                for obj in self._store.list(loop.reconciler.resource):
-                    loop.queue.add(key_of(obj))
+            wishes = [
+                (loop.queue, key_of(obj))
+                for loop in self._loops
+                for obj in self._store.list(loop.reconciler.resource)
+            ]
+            at_once = ceil(len(wishes) / max(self._resync_seconds, 1.0)) or 1
+            for start in range(0, len(wishes), at_once):
+                part = wishes[start : start + at_once]
+                for queue, key in part:
+                    queue.add(key)
+                await asyncio.sleep(self._resync_seconds * len(part) / len(wishes))
+            if not wishes:
+                await asyncio.sleep(self._resync_seconds)
 
 
 class _Loop:

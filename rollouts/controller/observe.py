@@ -103,6 +103,27 @@ def _pods(store: Store, owners: Iterable[Object], min_ready: int, now: datetime)
             )
 
 
+def kept_of_pod(pod: Object) -> Object:
+    """What is read here of a pod, a tenth of the whole: there are many of them."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    ready = [each for each in status.get("conditions") or () if each["type"] == "Ready"]
+    return {
+        "metadata": {name: metadata[name] for name in _READ_OF_METADATA if name in metadata},
+        "status": {"conditions": ready},
+    }
+
+
+_READ_OF_METADATA = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "ownerReferences",
+)
+
+
 def _available(pod: Object, min_ready: int, now: datetime) -> bool:
     for condition in (pod.get("status") or {}).get("conditions") or ():
         if condition["type"] == "Ready" and condition["status"] == "True":

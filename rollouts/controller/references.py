@@ -4,6 +4,7 @@ Each sentence names the object, the field, the value and what to do.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from analysis.validation import template_problems
 from rollouts.api.analysis import AnalysisTemplate
@@ -14,8 +15,14 @@ from rollouts.api.rollout import Rollout
 from rollouts.api.validation import parse
 from rollouts.controller import routes
 from rollouts.controller.labels import MANAGED_BY, POD_HASH
-from rollouts.kube.resources import ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES, INGRESSES, SERVICES
-from rollouts.kube.store import Store
+from rollouts.kube.resources import (
+    ANALYSIS_TEMPLATES,
+    CLUSTER_ANALYSIS_TEMPLATES,
+    INGRESSES,
+    ROLLOUTS,
+    SERVICES,
+)
+from rollouts.kube.store import Index, Store
 
 
 def service_names(rollout: Rollout) -> tuple[str, ...]:
@@ -164,10 +171,38 @@ def _has_port(service: Object, port: Object) -> bool:
     )
 
 
+def strategy_of(rollout: Object) -> Any:
+    """The strategy of a rollout that no model may take."""
+    return (rollout.get("spec") or {}).get("strategy")
+
+
 def mentions(value: object, name: str) -> bool:
     """Whether a name stands anywhere in a part of a manifest; works on what no model takes, too."""
-    if isinstance(value, dict):
-        return any(mentions(inner, name) for inner in value.values())
-    if isinstance(value, list):
-        return any(mentions(inner, name) for inner in value)
-    return value == name
+    return name in _words(value)
+
+
+def _words(value: object) -> Iterator[str]:
+    """Every text in a part of a manifest."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _words(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _words(inner)
+
+
+def _names(rollout: Object) -> Iterator[str]:
+    return _words(strategy_of(rollout))
+
+
+def _names_here(rollout: Object) -> Iterator[tuple[str, str]]:
+    namespace = rollout["metadata"].get("namespace", "")
+    return ((namespace, name) for name in _names(rollout))
+
+
+BY_NAME = Index(ROLLOUTS, _names)
+"""Rollouts by every name that they mention in their strategy."""
+BY_NAME_IN_NAMESPACE = Index(ROLLOUTS, _names_here)
+"""The same, by their own namespace and the name."""

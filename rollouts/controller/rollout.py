@@ -49,6 +49,8 @@ class RolloutReconciler:
         self._recorder = recorder
         self._clock = clock
         self._instance_id = instance_id
+        store.keep(references.BY_NAME)
+        store.keep(references.BY_NAME_IN_NAMESPACE)
 
     def watches(self) -> Mapping[Resource, KeysOf]:
         owned = controller_keys(ROLLOUTS.kind)
@@ -108,18 +110,19 @@ class RolloutReconciler:
     def _of_http_route(self, route: Object) -> Iterable[Key]:
         """The one kind that a rollout may name in a namespace other than its own."""
         name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
-        for rollout in self._store.list(ROLLOUTS):
-            strategy, here = (rollout.get("spec") or {}).get("strategy"), key_of(rollout).namespace
-            if references.mentions(strategy, name) and (
-                here == namespace or references.mentions(strategy, namespace)
-            ):
+        for rollout in self._store.find(references.BY_NAME, name):
+            here, strategy = key_of(rollout).namespace, references.strategy_of(rollout)
+            if here == namespace or references.mentions(strategy, namespace):
                 yield key_of(rollout)
 
     def _of_reference(self, obj: Object) -> Iterable[Key]:
-        """The rollouts that name an object anywhere in their strategy."""
-        metadata = obj["metadata"]
-        owned = set(controller_keys(ROLLOUTS.kind)(obj))
-        for rollout in self._store.list(ROLLOUTS, metadata.get("namespace", "")):
-            strategy = (rollout.get("spec") or {}).get("strategy")
-            if key_of(rollout) in owned or references.mentions(strategy, metadata["name"]):
-                yield key_of(rollout)
+        """The rollouts that name an object anywhere in their strategy, and the one that controls it."""
+        key = key_of(obj)
+        for owner in controller_keys(ROLLOUTS.kind)(obj):
+            if self._store.get(ROLLOUTS, owner.name, owner.namespace) is not None:
+                yield owner
+        if key.namespace:
+            found = self._store.find(references.BY_NAME_IN_NAMESPACE, (key.namespace, key.name))
+        else:
+            found = self._store.find(references.BY_NAME, key.name)
+        yield from map(key_of, found)

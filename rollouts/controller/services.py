@@ -6,11 +6,11 @@ from datetime import timedelta
 from rollouts.api.meta import Object
 from rollouts.controller import references
 from rollouts.controller.labels import MANAGED_BY, POD_HASH, mine
-from rollouts.controller.reconciler import Key, KeysOf
+from rollouts.controller.reconciler import Key, KeysOf, key_of
 from rollouts.kube.client import Client
 from rollouts.kube.errors import NotFound
 from rollouts.kube.resources import ROLLOUTS, SERVICES, Resource
-from rollouts.kube.store import Store
+from rollouts.kube.store import Index, Store
 
 
 class ServiceReconciler:
@@ -22,6 +22,7 @@ class ServiceReconciler:
         self._client = client
         self._store = store
         self._instance_id = instance_id
+        store.keep(_BY_MANAGER)
 
     def watches(self) -> Mapping[Resource, KeysOf]:
         return {ROLLOUTS: self._of_rollout}
@@ -53,12 +54,17 @@ class ServiceReconciler:
         if rollout is None:
             # Another instance's services are its own to give back; their rollout would have had its label.
             return not self._instance_id
-        strategy = (rollout.get("spec") or {}).get("strategy")
+        strategy = references.strategy_of(rollout)
         return mine(rollout, self._instance_id) and not references.mentions(strategy, metadata["name"])
 
     def _of_rollout(self, rollout: Object) -> Iterable[Key]:
-        namespace = rollout["metadata"].get("namespace", "")
-        for service in self._store.list(SERVICES, namespace):
-            manager = (service["metadata"].get("annotations") or {}).get(MANAGED_BY)
-            if manager == rollout["metadata"]["name"]:
-                yield Key(namespace, service["metadata"]["name"])
+        return map(key_of, self._store.find(_BY_MANAGER, key_of(rollout)))
+
+
+def _manager(service: Object) -> tuple[Key, ...]:
+    name = (service["metadata"].get("annotations") or {}).get(MANAGED_BY)
+    return (Key(service["metadata"].get("namespace", ""), name),) if name else ()
+
+
+_BY_MANAGER = Index(SERVICES, _manager)
+"""Services by the rollout that points them at one revision."""

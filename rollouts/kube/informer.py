@@ -12,7 +12,7 @@ any        -> Empty on 410 Gone; Absent on 404, which is Empty again after a whi
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rollouts.api.meta import Object
@@ -29,10 +29,12 @@ from rollouts.kube.errors import (
 from rollouts.kube.resources import Resource
 
 if TYPE_CHECKING:
-    from rollouts.kube.store import Writer
+    from rollouts.kube.store import Shelf, Writer
 
 Handler = Callable[[Object | None, Object | None], None]
 """Called with the old and the new state of an object; None where it did not or does not exist."""
+Keep = Callable[[Object], Object]
+"""What of an object is worth keeping; it must leave the object that it is given as it is."""
 
 _PAGE = 500
 _WATCH_SECONDS = 300
@@ -43,11 +45,12 @@ _ABSENT = 30.0
 """Seconds after which a kind that the server did not know is looked for again."""
 _SHORTEST_WATCH = 1.0
 """Seconds; a watch that ends sooner without an event is opened again after as much."""
+_AT_ONCE = 100
+"""Objects of a new list that are told of before others have their turn."""
 
 _log = logging.getLogger(__name__)
 
 _Stream = AsyncGenerator[Object, None]
-_Objects = dict[tuple[str, str], Object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +63,15 @@ class Streaming:
     """The initial objects arrive over a watch."""
 
     stream: _Stream
-    objects: _Objects = field(default_factory=dict)
+    objects: "Shelf"
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
     """The initial objects arrive page by page."""
 
+    objects: "Shelf"
     token: str = ""
-    objects: _Objects = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Informer:
         store: where to write.
         namespace: the only one to look at; empty for all.
         optional: whether a refusal (403) counts as a kind that is absent.
+        keep: what is stored of an object; managedFields never are.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Informer:
         *,
         namespace: str = "",
         optional: bool = False,
+        keep: Keep | None = None,
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
@@ -115,6 +120,8 @@ class Informer:
         self._store = store
         self._namespace = namespace if resource.namespaced else ""
         self._optional = optional
+        self._keep = keep or _slim
+        self._only_a_part = keep is not None
         self._handlers: list[Handler] = []
         self._streams_lists = True
         self._version = 0
@@ -148,7 +155,7 @@ class Informer:
                     state = await self.step(state)
                 except (ApiError, Unreachable) as error:
                     await _close(before)
-                    state = self._after(error, before)
+                    state = await self._after(error, before)
                     failures += 1
                     await self._wait(error, state, failures)
                 else:
@@ -162,9 +169,10 @@ class Informer:
         """Do one thing and say what comes next."""
         match state:
             case Empty() if self._streams_lists:
-                return Streaming(self._open(sendInitialEvents="true", resourceVersionMatch="NotOlderThan"))
+                stream = self._open(sendInitialEvents="true", resourceVersionMatch="NotOlderThan")
+                return Streaming(stream, self._store.draft(self.resource))
             case Empty():
-                return Paging()
+                return Paging(self._store.draft(self.resource))
             case Streaming():
                 return await self._receive(state)
             case Paging():
@@ -185,19 +193,19 @@ class Informer:
         if event is None:  # refused, ended or silent: the server does not stream lists
             await _close(state)
             self._streams_lists = False
-            return Paging()
-        obj = _slim(event["object"])
+            return Paging(self._store.draft(self.resource))
+        obj = event["object"]
         if event["type"] in ("ADDED", "MODIFIED"):
-            state.objects[_place(obj)] = obj
+            state.objects.put(self._keep(obj))
             return state
         if event["type"] == "DELETED":  # between its turn and the end of the list
-            state.objects.pop(_place(obj), None)
+            state.objects.take(*_place(obj))
             return state
         version = obj["metadata"]["resourceVersion"]
         annotations = obj["metadata"].get("annotations") or {}
         if annotations.get("k8s.io/initial-events-end") != "true":
             return state
-        self._swap(state.objects, version)
+        await self._swap(state.objects, version)
         return Watching(version, state.stream, _now())
 
     async def _page(self, state: Paging) -> State:
@@ -207,12 +215,11 @@ class Informer:
         for item in page.get("items") or ():
             # Items of a list carry neither; everything downstream wants both.
             whole = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, **item}
-            obj = _slim(whole)
-            state.objects[_place(obj)] = obj
+            state.objects.put(self._keep(whole))
         if token := page["metadata"].get("continue"):
-            return Paging(token, state.objects)
+            return Paging(state.objects, token)
         version = page["metadata"]["resourceVersion"]
-        self._swap(state.objects, version)
+        await self._swap(state.objects, version)
         return Watching(version)
 
     async def _follow(self, state: Watching) -> State:
@@ -223,15 +230,18 @@ class Informer:
             if _now() - state.opened < _SHORTEST_WATCH:
                 await asyncio.sleep(_SHORTEST_WATCH)
             return Watching(state.version)
-        obj = _slim(event["object"])
+        version = event["object"]["metadata"]["resourceVersion"]
         if event["type"] == "DELETED":
+            obj = self._keep(event["object"])
             self._store.remove(self.resource, obj)
             self._tell(obj, None)
         elif event["type"] != "BOOKMARK":
-            old = self._store.get(self.resource, _place(obj)[1], _place(obj)[0])
+            obj = self._keep(event["object"])
+            namespace, name = _place(obj)
+            old = self._store.get(self.resource, name, namespace)
             self._store.put(self.resource, obj)
-            self._tell(old, obj)
-        version = obj["metadata"]["resourceVersion"]
+            if not (self._only_a_part and _same(old, obj)):
+                self._tell(old, obj)
         self._advance(version)
         return Watching(version, state.stream, state.opened)
 
@@ -244,17 +254,23 @@ class Informer:
             **query,
         )
 
-    def _swap(self, objects: _Objects, version: str) -> None:
-        before = {_place(obj): obj for obj in self._store.list(self.resource)}
-        self._store.replace(self.resource, objects.values())
+    async def _swap(self, objects: "Shelf", version: str) -> None:
+        """Show a new list, then tell the differences, a few at a time so that nobody else is held up."""
+        before = self._store.swap(self.resource, objects)
         self._advance(version)
         self.synced.set()
-        for place, obj in objects.items():
-            old = before.pop(place, None)
+        # Nobody but this informer changes either shelf.
+        for number, obj in enumerate(objects, 1):
+            old = before.get(*_place(obj))
             if old is None or _version(old) != _version(obj):
                 self._tell(old, obj)
-        for old in before.values():
-            self._tell(old, None)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for number, old in enumerate(before, 1):
+            if objects.get(*_place(old)) is None:
+                self._tell(old, None)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _tell(self, old: Object | None, new: Object | None) -> None:
         for handler in self._handlers:
@@ -270,14 +286,14 @@ class Informer:
                 future.set_result(None)
         self._waiting = [entry for entry in still if not entry[1].done()]
 
-    def _after(self, error: ApiError | Unreachable, state: State) -> State:
+    async def _after(self, error: ApiError | Unreachable, state: State) -> State:
         """What follows a failure."""
         never_read = self._version == 0
         refused = self._optional and isinstance(error, Forbidden) and never_read
         if refused and not self.synced.is_set():
             _log.warning("%s may not be read and count as none: %s", self.resource.plural, error)
         if refused or isinstance(error, NotFound):
-            self._swap({}, "0")
+            await self._swap(self._store.draft(self.resource), "0")
             return Absent()
         if isinstance(state, Watching) and not isinstance(error, Gone):
             return Watching(state.version)
@@ -322,6 +338,14 @@ def _slim(obj: Object) -> Object:
         return obj
     kept = {name: value for name, value in metadata.items() if name != "managedFields"}
     return {**obj, "metadata": kept}
+
+
+def _same(old: Object | None, new: Object) -> bool:
+    """Whether nothing of what is kept has changed but the version."""
+    if old is None:
+        return False
+    metadata, before = new["metadata"], old["metadata"]
+    return {**old, "metadata": {**before, "resourceVersion": metadata["resourceVersion"]}} == new
 
 
 def _place(obj: Object) -> tuple[str, str]:

@@ -233,6 +233,37 @@ async def test_everything_is_looked_at_again_now_and_then() -> None:
     assert toy.times("a") == [0, 900]
 
 
+@virtually
+async def test_a_fleet_is_looked_at_again_bit_by_bit_and_each_of_it_once_in_a_period() -> None:
+    _, client = server()
+    for number in range(30):
+        await client.create(CONFIG_MAPS, config_map(f"m{number:02}"), "default")
+    toy = Toy()
+    async with running(Manager(client, Writer(), [toy], resync=timedelta(seconds=10)).run()):
+        await asyncio.sleep(29.5)
+    seconds = [int(at) for at, _ in toy.calls if at >= 10]
+    assert [seconds.count(each) for each in range(10, 30)] == [3] * 20
+    for number in range(30):
+        first, second, third = toy.times(f"m{number:02}")
+        assert (first, round(third - second)) == (0, 10)
+
+
+@virtually
+async def test_where_a_part_of_an_object_is_kept_a_change_of_the_rest_wakes_nobody() -> None:
+    _, client = server()
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+    toy, store = Toy(), Writer()
+    keep = {CONFIG_MAPS: lambda obj: {"metadata": obj["metadata"]}}
+    async with running(Manager(client, store, [toy], keep=keep).run()):
+        await asyncio.sleep(1)
+        await write(client, "a", "unread")
+        await asyncio.sleep(1)
+        await client.patch(CONFIG_MAPS, "a", {"metadata": {"labels": {"read": "yes"}}}, "default")
+        await asyncio.sleep(1)
+    assert toy.times("a") == [0, 2]
+    assert set(store.get(CONFIG_MAPS, "a", "default") or {}) == {"metadata"}
+
+
 def test_the_policy_after_an_error() -> None:
     """Only its author can mend a bad spec; a server says when; all else is tried with growing delay."""
     assert after_error(InvalidSpec(".spec", "no"), 1) is None

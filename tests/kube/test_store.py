@@ -2,7 +2,7 @@
 
 from rollouts.api.meta import Object
 from rollouts.kube.resources import PODS, REPLICA_SETS
-from rollouts.kube.store import Writer
+from rollouts.kube.store import Index, Writer
 
 
 def obj(name: str, namespace: str = "a", owner: str = "", version: str = "1") -> Object:
@@ -51,6 +51,24 @@ def test_a_new_list_takes_the_place_of_the_old_one_and_a_reader_keeps_what_it_re
     assert names(before) == ["old"]
     assert names(store.list(PODS)) == ["new"]
     assert names(store.owned(PODS, "one")) == ["new"]
+
+
+def test_an_index_finds_objects_as_they_are_now_whenever_it_was_asked_for() -> None:
+    by_version = Index(PODS, lambda each: [each["metadata"]["resourceVersion"]])
+    store = Writer()
+    store.put(PODS, obj("early"))
+    draft = store.draft(PODS)
+    draft.put(obj("listed"))
+    store.keep(by_version)
+    store.put(PODS, obj("late"))
+    assert names(store.find(by_version, "1")) == ["early", "late"]
+    store.put(PODS, obj("late", version="2"))
+    store.remove(PODS, obj("early"))
+    assert names(store.find(by_version, "1")) == []
+    assert names(store.find(by_version, "2")) == ["late"]
+    store.swap(PODS, draft)
+    assert names(store.find(by_version, "1")) == ["listed"]
+    assert names(store.find(by_version, "2")) == []
 
 
 def test_removing_what_is_not_there_does_nothing() -> None:
