@@ -4,7 +4,7 @@ The counters appear as Envoy's do, so that metrics are read in virtual time just
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rollouts.api.meta import Object
@@ -41,21 +41,42 @@ class Traffic:
     """Counts requests as virtual time goes by.
 
     Args:
-        store: what the cluster holds.
+        store: what the cluster holds. `catch_up` is to be called before it changes.
         per_second: the rate of requests into each entry.
+        now: seconds of virtual time.
     """
 
-    def __init__(self, store: Store, *, per_second: float = 50.0) -> None:
+    def __init__(self, store: Store, *, per_second: float = 50.0, now: Callable[[], float]) -> None:
         self.per_second = per_second
-        self.behaviours: dict[str, Behaviour] = {}
-        """By image, or by its tag alone."""
-        self.unserved = 0.0
-        """Requests, since the beginning, that found no ready pod behind their backend."""
+        self._behaviours: dict[str, Behaviour] = {}
         self._store = store
+        self._now = now
+        self._counted_to = 0.0
+        self._unserved = 0.0
         self._counters: dict[Backend, _Counters] = {}
 
-    def pass_time(self, seconds: float) -> None:
-        """Let the requests of this span arrive, all as things are now."""
+    @property
+    def unserved(self) -> float:
+        """Requests, since the beginning, that found no ready pod behind their backend."""
+        self.catch_up()
+        return self._unserved
+
+    @unserved.setter
+    def unserved(self, value: float) -> None:
+        self.catch_up()
+        self._unserved = value
+
+    def behave(self, version: str, behaviour: Behaviour) -> None:
+        """Let the pods of an image, or of a tag alone, answer otherwise from now on."""
+        self.catch_up()
+        self._behaviours[version] = behaviour
+
+    def catch_up(self) -> None:
+        """Let the requests arrive that came since the last time, all as things are still now."""
+        seconds = self._now() - self._counted_to
+        if seconds <= 0:
+            return
+        self._counted_to += seconds
         for entry in entries(self._store):
             for backend, part in entry.parts.items():
                 if part > 0:
@@ -90,6 +111,7 @@ class Traffic:
 
     def stats(self) -> str:
         """The counters in Prometheus' text format."""
+        self.catch_up()
         lines: list[str] = []
         for backend, counters in sorted(self._counters.items(), key=lambda item: str(item[0])):
             cluster = f"{backend.namespace}/{backend.service}/{backend.port}"
@@ -108,7 +130,7 @@ class Traffic:
         pods = ready_pods(self._store, backend)
         if not pods:
             counters.unserved += requests
-            self.unserved += requests
+            self._unserved += requests
         for pod in pods:
             behaviour = self._behaviour(pod)
             counters.failed += requests / len(pods) * behaviour.error_rate
@@ -117,7 +139,7 @@ class Traffic:
     def _behaviour(self, pod: Object) -> Behaviour:
         for container in pod["spec"]["containers"]:
             image = container["image"]
-            known = self.behaviours.get(image) or self.behaviours.get(image.rpartition(":")[2])
+            known = self._behaviours.get(image) or self._behaviours.get(image.rpartition(":")[2])
             if known is not None:
                 return known
         return Behaviour()

@@ -23,6 +23,7 @@ from rollouts.api.crd import crds
 from rollouts.api.meta import Object
 from rollouts.controller.compose import Parts, compose
 from rollouts.embedded.api import ApiServer, InProcess
+from rollouts.embedded.api.storage import Change
 from rollouts.embedded.pods import kubelet
 from rollouts.embedded.pods.kubelet import Kubelet
 from rollouts.embedded.pods.simulated import SimulatedPods
@@ -34,7 +35,6 @@ from rollouts.embedded.workloads.controllers import Controllers
 from rollouts.kube import resources
 from rollouts.kube.client import Client
 from rollouts.kube.errors import AlreadyExists
-from rollouts.kube.informer import Informer
 from rollouts.kube.resources import (
     EVENTS,
     GATEWAY_CLASSES,
@@ -58,7 +58,10 @@ _INSTANT = 0.001
 _KINDS = {
     (each.api_version, each.kind): each for each in vars(resources).values() if isinstance(each, Resource)
 }
-_SEEN = (ROLLOUTS, REPLICA_SETS, PODS, SERVICES, INGRESSES, HTTP_ROUTES, EVENTS)
+_SEEN = {
+    (each.group, each.plural): each
+    for each in (ROLLOUTS, REPLICA_SETS, PODS, SERVICES, INGRESSES, HTTP_ROUTES, EVENTS)
+}
 
 
 class World:
@@ -89,8 +92,7 @@ class World:
         self.samples: list[tuple[float, dict[str, int]]] = []
         """After `sample(name)`: second by second where the requests to that rollout went."""
         self._store = Writer()
-        self.load = Traffic(self._store, per_second=per_second)
-        self._sampled = ""
+        self.load = Traffic(self._store, per_second=per_second, now=_seconds)
         self._broken: set[str] = set()
         self._engine: asyncio.Task[None] | None = None
         self._doom: int | None = None
@@ -98,6 +100,7 @@ class World:
         self._tasks: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> Self:
+        self.server.objects.storage.listeners.append(self._see)
         self.server.proxies[STATS] = self.load.answer
         self.server.install_crds(crds())
         await self._ensure_namespace(self.namespace)
@@ -148,7 +151,7 @@ class World:
 
     def degrade(self, version: str, *, error_rate: float = 0.0, latency_ms: float = 8.0) -> None:
         """Let the pods of an image, or of a tag, answer badly from now on."""
-        self.load.behaviours[version] = Behaviour(error_rate=error_rate, latency_ms=latency_ms)
+        self.load.behave(version, Behaviour(error_rate=error_rate, latency_ms=latency_ms))
 
     def break_image(self, image: str) -> None:
         """Let the pods of an image start and never become ready."""
@@ -266,7 +269,7 @@ class World:
 
     def sample(self, name: str) -> None:
         """Begin to keep where the requests to a rollout go."""
-        self._sampled = name
+        self._tasks.append(asyncio.ensure_future(self._sample(name)))
 
     # --- How it is made ----------------------------------------------------------------------------------
 
@@ -275,20 +278,26 @@ class World:
         cache = Cache(client, dict.fromkeys((*controllers.RESOURCES, *kubelet.RESOURCES)))
         workloads = Controllers(cache, self.clock)
         nodes = Kubelet(cache, SimulatedPods(self._broken.__contains__), self.clock)
-        informers = [Informer(client, resource, self._store) for resource in _SEEN]
-        work: list[Awaitable[None]] = [cache.run(), workloads.run(), nodes.run(), self._requests()]
-        work += [informer.run() for informer in informers]
+        work: list[Awaitable[None]] = [cache.run(), workloads.run(), nodes.run()]
         self._tasks = [asyncio.ensure_future(each) for each in work]
-        for informer in informers:
-            await informer.synced.wait()
+        await cache.synced()
 
-    async def _requests(self) -> None:
+    def _see(self, key: tuple[str, str], change: Change) -> None:
+        """What has changed shows at once; until then the requests went where they went."""
+        resource = _SEEN.get(key)
+        if resource is None:
+            return
+        self.load.catch_up()
+        obj = {**change.object, "apiVersion": resource.api_version}
+        if change.type == "DELETED":
+            self._store.remove(resource, obj)
+        else:
+            self._store.put(resource, obj)
+
+    async def _sample(self, name: str) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            self.load.pass_time(_TICK)
-            if self._sampled:
-                now = asyncio.get_running_loop().time()
-                self.samples.append((now, self.traffic(self._sampled)))
+            self.samples.append((_seconds(), self.traffic(name)))
 
     async def _apply(self, obj: Object) -> None:
         resource = _KINDS[obj["apiVersion"], obj["kind"]]
@@ -349,3 +358,8 @@ def _objects(manifest: str | Path | Object) -> Iterable[Object]:
         return (manifest,)
     documents: Sequence[Any] = list(yaml.safe_load_all(Path(manifest).read_text(encoding="utf-8")))
     return [document for document in documents if document]
+
+
+def _seconds() -> float:
+    """Virtual time since the beginning."""
+    return asyncio.get_running_loop().time()

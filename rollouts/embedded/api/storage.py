@@ -10,9 +10,10 @@ from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from math import inf
 from typing import Literal
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -43,6 +44,7 @@ class Follower:
     """The receiving end of a watch: changes wait here until the watch takes them."""
 
     namespace: str
+    number: int = 0
     changes: deque[Change] = field(default_factory=deque)
     overrun: bool = False
     """Too slow: changes were dropped and the watch must begin anew."""
@@ -114,8 +116,12 @@ class Storage:
             lambda: defaultdict(dict)
         )
         self._logs: defaultdict[Key, _Log] = defaultdict(_Log)
-        # Weak, so that a watch which was never begun leaves nothing behind.
-        self._followers: defaultdict[Key, WeakSet[Follower]] = defaultdict(WeakSet)
+        # Weak, so that a watch which was never begun leaves nothing behind; told in the order of their
+        # beginning, so that the same calls lead to the same world.
+        self._followers: defaultdict[Key, WeakValueDictionary[int, Follower]] = defaultdict(
+            WeakValueDictionary
+        )
+        self._order = count()
         self.listeners: list[Callable[[Key, Change], None]] = []
         """Called with every change, before anyone else learns of it: indices hang here."""
 
@@ -165,7 +171,7 @@ class Storage:
         self._logs[key].append(change)
         for listener in self.listeners:
             listener(key, change)
-        for follower in self._followers[key]:
+        for follower in self._followers[key].values():
             if not follower.namespace or follower.namespace == namespace:
                 follower.push(change)
 
@@ -180,19 +186,19 @@ class Storage:
 
     def follow(self, key: Key, namespace: str) -> Follower:
         """Begin to collect changes from now on; pair it with `unfollow`."""
-        follower = Follower(namespace)
-        self._followers[key].add(follower)
+        follower = Follower(namespace, next(self._order))
+        self._followers[key][follower.number] = follower
         return follower
 
     def unfollow(self, key: Key, follower: Follower) -> None:
         """Stop collecting."""
-        self._followers[key].discard(follower)
+        self._followers[key].pop(follower.number, None)
 
     def close(self, key: Key | None = None) -> None:
         """End all watches, or those of one kind."""
         for followed, followers in self._followers.items():
             if key in {None, followed}:
-                for follower in followers:
+                for follower in followers.values():
                     follower.close()
 
     def compact(self) -> None:
