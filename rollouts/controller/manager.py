@@ -168,35 +168,30 @@ class _Loop:
         self.queue: WorkQueue[Key] = WorkQueue()
         self._manager = manager
         self._failures: dict[Key, int] = {}
-        self._passes: set[asyncio.Task[timedelta | None]] = set()
 
     async def run(self) -> None:
         """Hand out keys to workers until cancelled."""
         measures = self.reconciler.resource == ANALYSIS_RUNS
         slots = asyncio.Semaphore(_MEASURING if measures else _WORKERS)
-        try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    await slots.acquire()
-                    key = await self.queue.get()
-                    group.create_task(self._work(key, slots))
-        finally:
-            for task in self._passes:
-                task.cancel()
-            await asyncio.gather(*self._passes, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await slots.acquire()
+                key = await self.queue.get()
+                group.create_task(self._work(key, slots))
 
     async def _work(self, key: Key, slots: asyncio.Semaphore) -> None:
         started = asyncio.get_running_loop().time()
         writes = ownwrites.begin()
         # A task of its own, so that a defect met by one object does not end the work on the others.
         task = asyncio.create_task(_pass(self.reconciler.reconcile(key)))
-        self._passes.add(task)
         try:
             await asyncio.wait({task})
             await self._manager.shown(writes)
             self._settle(key, task, asyncio.get_running_loop().time() - started)
         finally:
-            self._passes.discard(task)
+            if not task.done():  # told to end, as when the lease is lost: nothing may be written any more
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
             self.queue.done(key)
             slots.release()
 

@@ -272,3 +272,20 @@ def test_the_policy_after_an_error() -> None:
     for error in (Conflict(409, {}), ServerError(500, {}), Unreachable("no"), ZeroDivisionError()):
         assert after_error(error, 1) == timedelta(milliseconds=10)
         assert after_error(error, 50) == timedelta(seconds=10)
+
+
+@virtually
+async def test_controllers_that_end_give_up_what_they_are_at() -> None:
+    """A pass that went on could write after the lease is lost."""
+    _, client = server()
+    await client.create(CONFIG_MAPS, config_map("a"), "default")
+    finished = []
+
+    async def long_pass(key: Key) -> None:
+        await asyncio.sleep(10)
+        finished.append(key)
+
+    async with running(Manager(client, Writer(), [Toy(long_pass)]).run()):
+        await asyncio.sleep(5)
+    await asyncio.sleep(20)
+    assert not finished
