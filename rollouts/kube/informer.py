@@ -159,8 +159,8 @@ class Informer:
                     failures += 1
                     await self._wait(error, state, failures)
                 else:
-                    # Opening a stream proves nothing; having read from it does.
-                    if getattr(before, "stream", None) is not None or isinstance(before, Paging):
+                    # Opening a stream proves nothing, and neither does a list that no watch goes on from.
+                    if isinstance(before, Watching) and before.stream is not None:
                         failures = 0
         finally:
             await _close(state)

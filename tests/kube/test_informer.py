@@ -169,3 +169,12 @@ def test_whoever_waits_for_a_write_is_woken_when_the_store_shows_it() -> None:
         return asyncio.get_running_loop().time()
 
     assert run(main()) < 2
+
+
+def test_a_server_whose_lists_are_outdated_at_once_is_not_pressed() -> None:
+    """Each list succeeds, and the watch that goes on from it is gone."""
+    expired = {"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}}
+    script = Scripted(streams=[[added("x", 1), bookmark(5, end=True), expired] for _ in range(1000)])
+    store, _, _ = follow(script, seconds=60)
+    assert store == {"x": "1"}
+    assert len(script.requests) < 20
