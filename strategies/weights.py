@@ -59,11 +59,11 @@ def _back(seen: Observed, stable: ReplicaSet, now: int, goal: int) -> int:
     With dynamicStableScale the stable side has been made smaller, so it takes over only what its available
     pods stand for. Without, it was left at full size and takes all.
     """
-    if stable.available == 0 and replicas.wanted(seen.rollout) > 0:
+    total, wanted = position.total_weight(seen.rollout), replicas.wanted(seen.rollout)
+    if stable.available == 0 and wanted > 0:
         return now
-    if not position.canary(seen.rollout).dynamic_stable_scale:
+    if wanted == 0 or not position.canary(seen.rollout).dynamic_stable_scale:
         return min(now, goal)
-    total, wanted = position.total_weight(seen.rollout), max(1, replicas.wanted(seen.rollout))
     least = max(goal, total - total * min(stable.available, wanted) // wanted)
     return min(now, least)
 

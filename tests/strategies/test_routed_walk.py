@@ -206,6 +206,12 @@ class TestDynamicStableScale:
         world.until(done).run(60)
         assert (world.weight, world.size("v1"), world.size("v2")) == (0, 10, 0)
 
+    def test_without_any_pods_the_weight_of_a_superseded_version_is_taken_back(self):
+        world = deployed(self.strategy)
+        world.ship("v2").until(lambda each: each.step == 2).scale(0).run(5)
+        assert world.weight == 60
+        world.ship("v3").until(lambda each: each.selected("web-canary") == "v3", seconds=30)
+
     def test_it_ends_with_all_pods_new(self):
         world = deployed(self.strategy)
         world.ship("v2").until(lambda each: each.step == 2).run(2)
