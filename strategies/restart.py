@@ -21,7 +21,7 @@ class Restart:
 
 
 def plan_restart(seen: Observed, roles: Roles, now: datetime) -> Restart:
-    """Stable first, then new, then older ones; one ReplicaSet at a time, its missing pods count."""
+    """Stable first, then new, then older ones; one ReplicaSet at a time, and missing pods count."""
     at = seen.rollout.spec.restart_at
     if at is None or at == seen.rollout.status.restarted_at:
         return Restart()
@@ -33,18 +33,27 @@ def plan_restart(seen: Observed, roles: Roles, now: datetime) -> Restart:
         old = [pod for pod in seen.pods if pod.pod_hash == each.pod_hash and pod.created < at]
         if not old:
             continue
-        return Restart(evictions=_evictions(seen, each, old), requeue_after=RECHECK)
+        return Restart(evictions=_evictions(seen, roles, each, old), requeue_after=RECHECK)
     return Restart(done=True)
 
 
-def _evictions(seen: Observed, each: ReplicaSet, old: list[Pod]) -> tuple[EvictPod, ...]:
+def _evictions(seen: Observed, roles: Roles, each: ReplicaSet, old: list[Pod]) -> tuple[EvictPod, ...]:
     """Pods that serve nobody all at once; of the others as many as may be unavailable."""
     idle = [pod for pod in old if not pod.available and not pod.deleting]
     serving = sorted((pod for pod in old if pod.available and not pod.deleting), key=lambda pod: pod.name)
-    leaving = sum(pod.deleting and pod.available for pod in seen.pods if pod.pod_hash == each.pod_hash)
     strategy = seen.rollout.spec.strategy.blue_green or position.canary(seen.rollout)
     total = replicas.wanted(seen.rollout)
     allowed = max(1, floor(replicas.share(strategy.max_unavailable, total)))
-    missing = max(0, each.desired - each.available) + leaving
-    count = max(0, allowed - missing)
+    count = max(0, allowed - _missing(seen, roles, each))
     return tuple(EvictPod(name=pod.name) for pod in (*idle, *serving[:count]))
+
+
+def _missing(seen: Observed, roles: Roles, each: ReplicaSet) -> int:
+    """How many pods are unavailable already: of the set, or of all where they share the requests."""
+    strategy = seen.rollout.spec.strategy
+    shared = strategy.blue_green is None and position.canary(seen.rollout).traffic_routing is None
+    sets = roles.all if shared else (each,)
+    wanted = replicas.wanted(seen.rollout) if shared else each.desired
+    hashes = {one.pod_hash for one in sets}
+    leaving = sum(pod.deleting and pod.available for pod in seen.pods if pod.pod_hash in hashes)
+    return max(0, wanted - sum(min(one.desired, one.available) for one in sets)) + leaving

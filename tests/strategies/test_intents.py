@@ -173,6 +173,18 @@ def test_restart_replaces_every_pod_within_the_bounds(strategy):
     world.until(done)
 
 
+def test_restart_counts_the_pods_of_all_versions_where_they_share_the_requests():
+    world = deployed(canary({"setWeight": 50}, {"pause": {}}), replicas=4)
+    world.ship("v2").until(paused).run(3)
+    old = set(world.pods)
+    world.set(restartAt=world.now.isoformat())
+    while world.status.restarted_at is None:
+        world.reconcile()
+        assert sum(pod.available and not pod.deleting for pod in world.pods.values()) >= 3
+        world.pass_time()
+    assert not old & set(world.pods)
+
+
 def test_restart_in_the_future_waits_for_its_moment():
     world = deployed(canary())
     world.set(restartAt="2026-01-01T01:00:00Z")
