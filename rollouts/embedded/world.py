@@ -36,6 +36,7 @@ from rollouts.kube import resources
 from rollouts.kube.client import Client
 from rollouts.kube.errors import AlreadyExists
 from rollouts.kube.resources import (
+    ANALYSIS_RUNS,
     EVENTS,
     GATEWAY_CLASSES,
     HTTP_ROUTES,
@@ -60,7 +61,7 @@ _KINDS = {
 }
 _SEEN = {
     (each.group, each.plural): each
-    for each in (ROLLOUTS, REPLICA_SETS, PODS, SERVICES, INGRESSES, HTTP_ROUTES, EVENTS)
+    for each in (ROLLOUTS, REPLICA_SETS, PODS, SERVICES, INGRESSES, HTTP_ROUTES, ANALYSIS_RUNS, EVENTS)
 }
 
 
@@ -73,6 +74,7 @@ class World:
         start: the instant at which the world begins.
         through: what lies between the controllers and the API server, such as faults; asked at each start of
             the controllers.
+        start_controllers: false where the test runs controllers of its own.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class World:
         per_second: float = 50.0,
         start: datetime = START,
         through: Callable[[Transport], Transport] = lambda inner: inner,
+        start_controllers: bool = True,
     ) -> None:
         self.namespace = namespace
         self.clock = VirtualClock(start)
@@ -94,9 +97,11 @@ class World:
         self._store = Writer()
         self.load = Traffic(self._store, per_second=per_second, now=_seconds)
         self._broken: set[str] = set()
+        self.pods = SimulatedPods(self._broken.__contains__)
         self._engine: asyncio.Task[None] | None = None
         self._doom: int | None = None
         self._through = through
+        self._start_controllers = start_controllers
         self._tasks: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -110,7 +115,8 @@ class World:
         ):
             await self._apply(each)
         await self._start_cluster()
-        await self.restart()
+        if self._start_controllers:
+            await self.restart()
         return self
 
     async def __aexit__(
@@ -156,6 +162,13 @@ class World:
     def break_image(self, image: str) -> None:
         """Let the pods of an image start and never become ready."""
         self._broken.add(image)
+
+    def mend_image(self, image: str) -> None:
+        """Let the pods of an image work again, those that run already too."""
+        self._broken.discard(image)
+        for process in self.pods.running.values():
+            if process.launch.image == image:
+                process.answer(ready=True)
 
     async def annotate_ingress(self, name: str, key: str, value: str) -> None:
         """Change an Ingress behind the controllers' back."""
@@ -277,7 +290,7 @@ class World:
         client = Client(InProcess(self.server), field_manager="kube-controller-manager")
         cache = Cache(client, dict.fromkeys((*controllers.RESOURCES, *kubelet.RESOURCES)))
         workloads = Controllers(cache, self.clock)
-        nodes = Kubelet(cache, SimulatedPods(self._broken.__contains__), self.clock)
+        nodes = Kubelet(cache, self.pods, self.clock)
         work: list[Awaitable[None]] = [cache.run(), workloads.run(), nodes.run()]
         self._tasks = [asyncio.ensure_future(each) for each in work]
         await cache.synced()

@@ -22,6 +22,10 @@ class SimulatedPods:
     """
 
     is_broken: Callable[[str], bool] = _nothing_broken
+    delays: dict[str, float] = field(default_factory=dict)
+    """Seconds from start to ready by image, where the env says nothing."""
+    running: dict[str, "SimulatedProcess"] = field(default_factory=dict)
+    """The container that each pod started last, by the pod's name."""
     _given: int = 0
 
     async def assign(self, ports: Sequence[int]) -> Address:
@@ -33,9 +37,11 @@ class SimulatedPods:
         pass
 
     async def start(self, launch: Launch) -> "SimulatedProcess":
-        delay = float(launch.env.get("START_DELAY", DEFAULT_DELAY))
+        delay = float(launch.env.get("START_DELAY", self.delays.get(launch.image, DEFAULT_DELAY)))
         broken = launch.broken or self.is_broken(launch.image)
-        return SimulatedProcess(launch=launch, delay=delay, broken=broken)
+        process = SimulatedProcess(launch=launch, delay=delay, broken=broken)
+        self.running[launch.pod] = process
+        return process
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +52,8 @@ class SimulatedProcess:
     delay: float
     broken: bool
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _code: int = 143
+    _changes: asyncio.Queue[bool] = field(default_factory=asyncio.Queue)
 
     async def wait(self) -> int:
         if self.launch.completes and not self.broken:
@@ -55,16 +63,26 @@ class SimulatedProcess:
             except TimeoutError:
                 return int(self.launch.env.get("EXIT_CODE", "0"))
         await self._ended.wait()
-        return 143
+        return self._code
 
     async def readiness(self) -> AsyncGenerator[bool, None]:
         if not self.broken:
             await asyncio.sleep(self.delay)
             yield True
-        await self._ended.wait()
+        while True:
+            yield await self._changes.get()
 
     async def stop(self, grace: float) -> None:
         self._ended.set()
+
+    def crash(self, code: int = 1) -> None:
+        """End by itself."""
+        self._code = code
+        self._ended.set()
+
+    def answer(self, *, ready: bool) -> None:
+        """Begin, or cease, to answer the readiness probe."""
+        self._changes.put_nowait(ready)
 
     def log(self) -> bytes:
         return b""
