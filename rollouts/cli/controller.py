@@ -59,6 +59,27 @@ def _port(name: str, default: int, what: str) -> Callable[[F], F]:
     help="Work only while holding a Lease; by default in a pod.",
 )
 @click.option(
+    "--leader-election-lease-duration",
+    type=_Duration(),
+    default="15s",
+    show_default=True,
+    help="Another may take the lease when it was not renewed for so long.",
+)
+@click.option(
+    "--leader-election-renew-deadline",
+    type=_Duration(),
+    default="10s",
+    show_default=True,
+    help="The leader stops when it could not renew the lease for so long.",
+)
+@click.option(
+    "--leader-election-retry-period",
+    type=_Duration(),
+    default="2s",
+    show_default=True,
+    help="Between two tries to take or to renew the lease.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -92,9 +113,15 @@ def controller(kubeconfig: str | None, **options: Any) -> None:
     from rollouts.client.kubeconfig import choose  # noqa: PLC0415
     from rollouts.controller import logs  # noqa: PLC0415
     from rollouts.controller.settings import Settings  # noqa: PLC0415
+    from rollouts.kube.lease import Timing  # noqa: PLC0415
     from rollouts.server.run import run  # noqa: PLC0415
 
-    settings = Settings(kubeconfig=choose(kubeconfig), **options)
+    lease = Timing(
+        duration=options.pop("leader_election_lease_duration"),
+        renew_deadline=options.pop("leader_election_renew_deadline"),
+        retry_period=options.pop("leader_election_retry_period"),
+    )
+    settings = Settings(kubeconfig=choose(kubeconfig), lease=lease, **options)
     logs.configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(run(settings))

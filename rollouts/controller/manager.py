@@ -14,7 +14,9 @@ from rollouts.controller.settings import RESYNC
 from rollouts.controller.workqueue import WorkQueue, backoff
 from rollouts.kube.client import Client
 from rollouts.kube.errors import ApiError, Conflict
+from rollouts.kube.fence import LeadershipLost
 from rollouts.kube.informer import Informer, Keep
+from rollouts.kube.outage import is_outage
 from rollouts.kube.resources import ANALYSIS_RUNS, Resource
 from rollouts.kube.store import Writer
 
@@ -34,8 +36,8 @@ def after_error(error: BaseException, failures: int) -> timedelta | None:
     match error:
         case InvalidSpec():
             return None
-        case ApiError(retry_after=float() | int() as seconds):
-            return timedelta(seconds=seconds)
+        case ApiError(retry_after=float() as seconds):
+            return max(backoff(failures), timedelta(seconds=seconds))
         case _:
             return backoff(failures)
 
@@ -210,10 +212,12 @@ class _Loop:
 
     def _report(self, key: Key, error: BaseException, failures: int) -> None:
         named = {"kind": self.reconciler.resource.kind, "namespace": key.namespace, "object": key.name}
-        if isinstance(error, Conflict):  # somebody was faster; the next look decides anew
+        if isinstance(error, Conflict | LeadershipLost) or is_outage(error):
+            # Somebody was faster, and the next look decides anew; or it is told once, for all objects.
             _log.debug("%s", error, extra=named)
         elif isinstance(error, RolloutsError):
-            _log.warning("%s", error, extra={**named, "failures": failures})
+            log = _log.warning if failures in (1, 10) or failures % 100 == 0 else _log.debug
+            log("%s", error, extra={**named, "failures": failures})
         else:
             _log.error("a defect: %s", error, extra=named, exc_info=error)
 

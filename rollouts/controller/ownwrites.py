@@ -53,9 +53,10 @@ class Tracking:
 
 def _note(writes: list[Write], body: object) -> None:
     """A deletion is often answered with a Status, which has no version: then nothing is waited for."""
-    if not isinstance(body, dict):
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(metadata, dict):
         return
-    metadata = body.get("metadata") or {}
     if metadata.get("resourceVersion") and body.get("kind"):
         namespace = metadata.get("namespace", "")
-        writes.append(Write(body.get("apiVersion", ""), body["kind"], namespace, metadata["resourceVersion"]))
+        version = str(metadata["resourceVersion"])
+        writes.append(Write(body.get("apiVersion", ""), body["kind"], namespace, version))

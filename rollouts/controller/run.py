@@ -18,10 +18,13 @@ from rollouts.controller.metrics import Metrics
 from rollouts.controller.settings import Settings
 from rollouts.kube import config
 from rollouts.kube.client import Client
+from rollouts.kube.fence import Fence, Fenced
 from rollouts.kube.http import open_client
 from rollouts.kube.lease import Elector, lease_name
+from rollouts.kube.outage import Announced
 from rollouts.kube.store import Store, Writer
 from rollouts.kube.traffic import Traffic
+from rollouts.kube.transport import Transport
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +35,10 @@ def now() -> datetime:
 
 
 Beside = Callable[[Client, Store], Awaitable[None]]
-"""Something that runs beside the controllers, such as the webhook server."""
+"""Something that runs beside the controllers, such as the webhook server.
+
+It runs on standbys too and what it writes passes no fence: wishes, as users write them, and no decisions.
+"""
 
 
 async def run(settings: Settings, beside: Beside | None = None) -> None:
@@ -45,13 +51,23 @@ async def run(settings: Settings, beside: Beside | None = None) -> None:
     """
     endpoint = await config.load(settings.kubeconfig, settings.context)
     async with AsyncExitStack() as stack:
+        elects = endpoint.in_cluster if settings.leader_elect is None else settings.leader_elect
         traffic = Traffic()
-        client = open_client(endpoint, traffic)
+        client = open_client(endpoint, traffic, unacknowledged=settings.lease.slack if elects else 0.0)
         stack.push_async_callback(client.close)
+        transport: Transport = Announced(client.transport)
+        elector = None
+        if elects:
+            # Of its own: the lease is renewed however many requests wait for a connection.
+            lease = open_client(endpoint)
+            stack.push_async_callback(lease.close)
+            fence = Fence()
+            elector = _elector(lease, endpoint, settings, fence)
+            transport = Fenced(transport, fence)
         store = Writer()
         metrics = Metrics(store, traffic)
         parts = compose(
-            client,
+            Client(transport),
             now,
             namespace=settings.namespace,
             instance_id=settings.instance_id,
@@ -62,8 +78,6 @@ async def run(settings: Settings, beside: Beside | None = None) -> None:
             on_event=metrics.recorded,
         )
         metrics.manager = parts.manager
-        elects = endpoint.in_cluster if settings.leader_elect is None else settings.leader_elect
-        elector = _elector(client, endpoint, settings) if elects else None
 
         def ready() -> bool:
             standby = elector is not None and not elector.leading
@@ -82,13 +96,15 @@ async def run(settings: Settings, beside: Beside | None = None) -> None:
         await _until_told(_working(parts, elector, beside(client, store) if beside is not None else None))
 
 
-def _elector(client: Client, endpoint: config.Endpoint, settings: Settings) -> Elector:
+def _elector(client: Client, endpoint: config.Endpoint, settings: Settings, fence: Fence) -> Elector:
     return Elector(
         client,
         namespace=os.environ.get("POD_NAMESPACE") or endpoint.namespace,
         name=lease_name(settings.instance_id),
         identity=f"{socket.gethostname()}_{uuid.uuid4()}",
         clock=now,
+        timing=settings.lease,
+        fence=fence,
     )
 
 

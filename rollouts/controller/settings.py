@@ -1,8 +1,10 @@
 """What the controller can be told, in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
+
+from rollouts.kube.lease import Timing
 
 RESYNC = timedelta(minutes=15)
 """In which everything is looked at again, whatever the watches said."""
@@ -28,6 +30,8 @@ class Settings:
     """What the ports are bound to; empty for loopback, and for all addresses in a pod."""
     leader_elect: bool | None = None
     """None: in a pod yes, elsewhere no."""
+    lease: Timing = field(default_factory=Timing)
+    """How long it is held."""
     log_format: Literal["text", "json"] = "text"
     log_level: str = "info"
     git_poll_interval: timedelta = timedelta(seconds=180)

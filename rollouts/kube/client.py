@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
 
 from rollouts.api.meta import Object
-from rollouts.kube.errors import Unreachable, from_status
+from rollouts.kube.answers import refusal
+from rollouts.kube.errors import Unreadable
 from rollouts.kube.resources import Resource
 from rollouts.kube.transport import Request, Transport
 
@@ -167,14 +168,13 @@ class Client:
         )
         if not isinstance(found, dict):
             # A proxy or a load balancer on the way, with a page of its own.
-            raise Unreachable(f"{method} {path}: the answer is no object: {str(found)[:100]!r}")
+            raise Unreadable(f"{method} {path}: the answer is no object: {str(found)[:100]!r}")
         return found
 
     async def _answer(self, request: Request) -> Any:
         answer = await self.transport.request(request)
         if answer.code >= 400:
-            status = answer.body if isinstance(answer.body, dict) else {"message": str(answer.body)[:500]}
-            raise from_status(answer.code, status, f"{request.method} {request.path}")
+            raise refusal(answer.code, answer.body, answer.headers, f"{request.method} {request.path}")
         return answer.body
 
 

@@ -12,19 +12,27 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
 from rollouts.api.errors import RolloutsError
 
-Credentials = Callable[[], Awaitable[str]]
-"""The value of the Authorization header, fresh; empty for none (client certificates)."""
+
+class Credentials(Protocol):
+    """The value of the Authorization header; empty for none (client certificates)."""
+
+    async def __call__(self, *, refused: str = "") -> str:
+        """Return a credential other than `refused`, which the server has just refused, if there is one."""
+        ...
+
 
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 _REFRESH = 60.0
-"""Seconds for which a credential is used before its source is asked again."""
+"""Seconds for which a credential is used before its source is asked again, unless it is refused."""
+_REFUSED = 1.0
+"""Seconds between two askings of the source because of refusals."""
 
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, yaml.YAMLError)
 """What the loaders raise besides their own exception, on files that are not as they should be."""
@@ -81,25 +89,18 @@ async def _from_file(path: str, context: str | None) -> Endpoint:
         raise ConfigError(
             f"kubeconfig {path}: the exec plugin of the user gave no credentials; run it by hand to see why"
         )
-    due = asyncio.get_running_loop().time() + _REFRESH
 
-    async def credentials() -> str:
-        nonlocal due
-        now = asyncio.get_running_loop().time()
-        if now >= due:
-            due = now + _REFRESH  # first, so that concurrent requests do not all run the plugin
-            try:
-                await loader.load_and_set(configuration)
-            except (loaders.ConfigException, *_UNREADABLE) as error:
-                _log.warning("credentials not refreshed: %s", error, extra={"kubeconfig": path})
-        return _authorization(configuration)
+    async def load_again(*, refused: bool) -> None:
+        if refused and hasattr(loader, "exec_plugin_expiry"):
+            del loader.exec_plugin_expiry  # what the plugin said of its token is not so
+        await loader.load_and_set(configuration)
 
     return Endpoint(
         server=str(configuration.host),
         tls=tls,
         server_name=configuration.tls_server_name or None,
         proxy=configuration.proxy or None,
-        credentials=credentials,
+        credentials=_Renewed(configuration, load_again, f"kubeconfig {path}"),
         namespace=loader.current_context["context"].get("namespace") or "default",
         in_cluster=False,
     )
@@ -114,22 +115,55 @@ def _from_pod() -> Endpoint:
     except (loaders.ConfigException, *_UNREADABLE) as error:
         raise ConfigError(f"the pod's service account: {error}") from error
 
-    async def credentials() -> str:
-        try:
-            configuration.refresh_api_key_hook(configuration)  # reads the file again, once a minute
-        except (loaders.ConfigException, *_UNREADABLE) as error:
-            _log.warning("the service account's token was not read again: %s", error)
-        return _authorization(configuration)
+    async def load_again(*, refused: bool) -> None:
+        loaders.load_incluster_config(client_configuration=configuration)
 
     return Endpoint(
         server=str(configuration.host),
         tls=tls,
         server_name=None,
         proxy=None,
-        credentials=credentials,
+        credentials=_Renewed(configuration, load_again, "the pod's service account"),
         namespace=namespace,
         in_cluster=True,
     )
+
+
+class _Renewed:
+    """Asks the source of a credential again once a minute, and as soon as the server refuses what it gave."""
+
+    def __init__(self, configuration: Any, load_again: Callable[..., Awaitable[None]], source: str) -> None:
+        self._configuration = configuration
+        self._load_again = load_again
+        self._source = source
+        self._asked = _now()
+        self._asking = asyncio.Lock()
+        self._said = ""
+
+    async def __call__(self, *, refused: str = "") -> str:
+        if _now() >= self._asked + _REFRESH:
+            self._asked = _now()  # first, so that concurrent requests do not all run the plugin
+            await self._ask(refused=False)
+        if refused:
+            async with self._asking:  # whoever comes meanwhile takes what this one finds
+                if _authorization(self._configuration) == refused and _now() >= self._asked + _REFUSED:
+                    self._asked = _now()
+                    await self._ask(refused=True)
+        return _authorization(self._configuration)
+
+    async def _ask(self, *, refused: bool) -> None:
+        loaders, _ = _kubernetes()
+        try:
+            await self._load_again(refused=refused)
+            self._said = ""
+        except (loaders.ConfigException, *_UNREADABLE) as error:
+            log = _log.debug if str(error) == self._said else _log.warning
+            log("credentials not read again: %s: %s", self._source, error)
+            self._said = str(error)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _kubernetes() -> tuple[Any, Any]:

@@ -11,20 +11,31 @@ ApiError
 └── ServerError    5xx: retry with backoff
 
 Unreachable        no answer, or half of one; a write may or may not have taken effect
+└── Unreadable     an answer that no API server gives: a page of a proxy, an object without a name
 """
+
+from math import isfinite
+from typing import Any
 
 from rollouts.api.errors import RolloutsError, Unavailable
 from rollouts.api.meta import Object
 
+_LONGEST_PUT_OFF = 300.0
+"""Seconds; a server that asks for more is asked again all the same."""
+
 
 class ApiError(RolloutsError):
-    """An answer other than success, with the Status object that came with it."""
+    """An answer other than success, with the Status object that came with it.
+
+    `retry_after`: seconds after which the server wants to see the request again, if it said so: 300 at most.
+    """
 
     def __init__(self, code: int, status: Object, request: str = "") -> None:
         self.code = code
         self.status = status
         self.reason = str(status.get("reason", ""))
-        self.retry_after: float | None = (status.get("details") or {}).get("retryAfterSeconds")
+        details = status.get("details")
+        self.retry_after = _seconds(details.get("retryAfterSeconds")) if isinstance(details, dict) else None
         message = str(status.get("message") or f"HTTP {code}")
         super().__init__(f"{request}: {message}" if request else message)
 
@@ -65,6 +76,10 @@ class Unreachable(Unavailable):
     """The server did not answer in time or the connection broke."""
 
 
+class Unreadable(Unreachable):
+    """What came is no answer of a Kubernetes API."""
+
+
 _BY_CODE: dict[int, type[ApiError]] = {
     400: Invalid,
     401: Forbidden,
@@ -85,3 +100,10 @@ def from_status(code: int, status: Object, request: str = "") -> ApiError:
     if code >= 500:
         return ServerError(code, status, request)
     return _BY_CODE.get(code, ApiError)(code, status, request)
+
+
+def _seconds(value: Any) -> float | None:
+    """A wait that the server asks for, unless it is nonsense."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
+        return None
+    return min(float(value), _LONGEST_PUT_OFF)

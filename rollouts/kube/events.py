@@ -18,6 +18,8 @@ from rollouts.api.errors import RolloutsError
 from rollouts.api.meta import Object, format_time
 from rollouts.kube.client import Client
 from rollouts.kube.errors import NotFound
+from rollouts.kube.fence import LeadershipLost
+from rollouts.kube.outage import is_outage
 from rollouts.kube.resources import EVENTS
 
 COMPONENT = "rollouts-controller"
@@ -106,7 +108,9 @@ class Recorder:
             try:
                 await self._write(said, at)
             except RolloutsError as error:
-                _log.warning("event not written: %s", error, extra={"kind": said.kind, "object": said.name})
+                is_said = is_outage(error) or isinstance(error, LeadershipLost)
+                log = _log.debug if is_said else _log.warning
+                log("event not written: %s", error, extra={"kind": said.kind, "object": said.name})
             finally:
                 self._queue.task_done()
 

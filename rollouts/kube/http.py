@@ -5,17 +5,21 @@ than it saves.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+import math
+import socket
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractStreamWriter
 
 from rollouts.api.meta import Object
 from rollouts.kube import config
+from rollouts.kube.answers import refusal, retry_after
 from rollouts.kube.client import Client
-from rollouts.kube.errors import Unreachable, from_status
+from rollouts.kube.errors import Unreachable, Unreadable
 from rollouts.kube.traffic import Traffic, call_of
 from rollouts.kube.transport import Request, Response
 
@@ -25,6 +29,8 @@ _TRIES = 3
 """How often a request is sent that the server puts off with Retry-After."""
 _LONGEST_WAIT = 10.0
 """Seconds of Retry-After that are waited for here; a longer wait is the caller's affair."""
+_LONGEST_EVENT = 16 * 1024 * 1024
+"""Bytes of a watch event. The API server takes objects of 3 MiB at most; a longer line is none of its own."""
 
 
 class HttpTransport:
@@ -49,50 +55,58 @@ class HttpTransport:
     async def stream(self, request: Request) -> AsyncGenerator[Object, None]:
         """As the protocol says; how long silence may last is for the reader to decide."""
         call = call_of(request)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_PATIENCE)
+        authorization = await self.endpoint.credentials()
         try:
-            async with self._open(
-                request,
-                None,
-                aiohttp.ClientTimeout(total=None, sock_connect=_PATIENCE),
-                await self._headers(request),
-            ) as answer:
-                self._traffic.answers[call, answer.status] += 1
-                if answer.status >= 400:
-                    status = _json_or_text(await answer.read())
-                    raise from_status(answer.status, _as_status(status), f"watch {request.path}")
-                rest = b""
-                try:
-                    async for chunk in answer.content.iter_any():
-                        self._traffic.received[call] += len(chunk)
-                        *lines, rest = (rest + chunk).split(b"\n")
-                        for line in lines:
-                            if line:
+            for _ in range(2):
+                async with self._open(request, timeout, authorization) as answer:
+                    self._traffic.answers[call, answer.status] += 1
+                    if answer.status == 401 and (other := await self._other(authorization)):
+                        authorization = other
+                        continue
+                    if answer.status >= 400:
+                        body = _json_or_text(await answer.read())
+                        raise refusal(answer.status, body, _lower(answer.headers), f"watch {request.path}")
+                    lines = _Lines()
+                    try:
+                        async for chunk in answer.content.iter_any():
+                            self._traffic.received[call] += len(chunk)
+                            for line in lines.of(chunk):
                                 yield orjson.loads(line)
-                finally:
-                    _hang_up(answer)
+                    finally:
+                        _hang_up(answer)
+                    return
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._unreachable(error) from error
         except orjson.JSONDecodeError as error:
-            raise Unreachable(f"{self.endpoint.server} sent a watch event that is no JSON") from error
+            raise Unreadable(f"{self.endpoint.server} sent a watch event that is no JSON") from error
 
     async def close(self) -> None:
         await self._session.close()
 
     async def _send(self, request: Request) -> Response:
-        timeout = aiohttp.ClientTimeout(total=_PATIENCE)
-        body = None if request.body is None else orjson.dumps(request.body)
+        authorization = await self.endpoint.credentials()
+        answer = await self._once(request, authorization)
+        # A request that was not let in has not been looked at: it may be sent again.
+        if answer.code == 401 and (other := await self._other(authorization)):
+            answer = await self._once(request, other)
+        return answer
+
+    async def _once(self, request: Request, authorization: str) -> Response:
+        body = _Body(orjson.dumps(request.body), request.before_sending) if request.body is not None else None
+        if request.before_sending is not None:
+            request.before_sending()
         try:
-            async with self._open(request, body, timeout, await self._headers(request)) as answer:
+            timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+            async with self._open(request, timeout, authorization, body) as answer:
                 data = await answer.read()
-                self._count(request, answer.status, len(body or b""), len(data))
-                found = (
-                    _json_or_text(data)
-                    if answer.content_type == "application/json"
-                    else data.decode("utf-8", "replace")
-                )
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Response(code=answer.status, body=found, headers=headers)
+                self._count(request, answer.status, body.size or 0 if body is not None else 0, len(data))
+                is_json = answer.content_type == "application/json"
+                found = _json_or_text(data) if is_json else data.decode("utf-8", "replace")
+                return Response(code=answer.status, body=found, headers=_lower(answer.headers))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if body is not None and body.kept_back is not None:
+                raise body.kept_back from error
             raise self._unreachable(error) from error
 
     def _count(self, request: Request, code: int, sent: int, received: int) -> None:
@@ -101,9 +115,26 @@ class HttpTransport:
         self._traffic.sent[call] += sent
         self._traffic.received[call] += received
 
+    async def _other(self, refused: str) -> str:
+        """Another credential than the one that the server has refused; empty where there is none."""
+        found = await self.endpoint.credentials(refused=refused)
+        return found if found != refused else ""
+
     def _open(
-        self, request: Request, body: bytes | None, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str]
+        self,
+        request: Request,
+        timeout: aiohttp.ClientTimeout,
+        authorization: str,
+        body: "_Body | None" = None,
     ) -> Any:
+        headers = {
+            "accept": "application/json",
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+            **request.headers,
+        }
+        if authorization:
+            headers["authorization"] = authorization
         return self._session.request(
             request.method,
             self.endpoint.server + request.path,
@@ -115,17 +146,6 @@ class HttpTransport:
             ssl=self.endpoint.tls or True,
             server_hostname=self.endpoint.server_name,
         )
-
-    async def _headers(self, request: Request) -> dict[str, str]:
-        headers = {
-            "accept": "application/json",
-            "content-type": "application/json",
-            "accept-encoding": "identity",
-            **request.headers,
-        }
-        if authorization := await self.endpoint.credentials():
-            headers["authorization"] = authorization
-        return headers
 
     def _unreachable(self, error: Exception) -> Unreachable:
         why = str(error) or type(error).__name__
@@ -143,10 +163,73 @@ async def connect(kubeconfig: str | Path | None = None, context: str | None = No
     return open_client(await config.load(kubeconfig, context))
 
 
-def open_client(endpoint: config.Endpoint, traffic: Traffic | None = None) -> Client:
-    """A client of an API server that is already known; `traffic` counts what it asks."""
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64, limit_per_host=0))
-    return Client(HttpTransport(endpoint, session, traffic))
+def open_client(
+    endpoint: config.Endpoint, traffic: Traffic | None = None, *, unacknowledged: float = 0.0
+) -> Client:
+    """A client of an API server that is already known.
+
+    Args:
+        endpoint: the API server.
+        traffic: counts what is asked.
+        unacknowledged: seconds for which the kernel goes on sending what the other side has not confirmed;
+            then the connection counts as broken. 0 for the system's own limit, which is some fifteen minutes.
+    """
+
+    def make(address: aiohttp.AddrInfoType) -> socket.socket:
+        made = socket.socket(*address[:3])
+        if unacknowledged and hasattr(socket, "TCP_USER_TIMEOUT"):
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, math.ceil(unacknowledged * 1000))
+        return made
+
+    connector = aiohttp.TCPConnector(limit=64, limit_per_host=0, socket_factory=make)
+    return Client(HttpTransport(endpoint, aiohttp.ClientSession(connector=connector), traffic))
+
+
+class _Body(aiohttp.BytesPayload):
+    """The bytes of a request. They, and the headers with them, ask for leave right before they go out."""
+
+    def __init__(self, data: bytes, before_sending: Callable[[], None] | None) -> None:
+        super().__init__(data, content_type="application/json")
+        self.kept_back: Exception | None = None
+        """Why they did not go."""
+        self._before_sending = before_sending
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if self._before_sending is not None:
+            try:
+                self._before_sending()
+            except Exception as error:
+                self.kept_back = error
+                raise
+        await super().write_with_length(writer, content_length)
+
+
+class _Lines:
+    """Cuts a stream of bytes into lines, looking at each byte once."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def of(self, chunk: bytes) -> Iterator[bytes]:
+        """The lines that end in this chunk.
+
+        Raises:
+            Unreadable: a line is longer than any event.
+        """
+        first, *more = chunk.split(b"\n")
+        self._keep(first)
+        for part in more:
+            if self._size:
+                yield b"".join(self._parts)
+            self._parts, self._size = [], 0
+            self._keep(part)
+
+    def _keep(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > _LONGEST_EVENT:
+            raise Unreadable(f"a watch event of more than {_LONGEST_EVENT >> 20} MiB")
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:
@@ -162,11 +245,12 @@ def _put_off(request: Request, answer: Response) -> float | None:
     """
     if answer.code not in (429, 503) or request.path.endswith("/eviction"):
         return None
-    try:
-        wait = float(answer.headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return wait if 0 <= wait <= _LONGEST_WAIT else None
+    wait = retry_after(answer.headers)
+    return wait if wait is not None and wait <= _LONGEST_WAIT else None
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _json_or_text(data: bytes) -> Any:
@@ -174,7 +258,3 @@ def _json_or_text(data: bytes) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         return data.decode("utf-8", "replace")
-
-
-def _as_status(body: Any) -> Object:
-    return body if isinstance(body, dict) else {"message": str(body)[:500]}

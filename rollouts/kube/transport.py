@@ -4,7 +4,7 @@ Two things implement it: HTTP to a real or an embedded API server (`rollouts.kub
 cluster in process (`rollouts.embedded`), which is how controllers run in virtual time.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ class Request:
     """Names in lower case."""
     body: Any = None
     """A JSON value; a patch keeps its `content-type` in the headers."""
+    before_sending: Callable[[], None] | None = field(default=None, compare=False, repr=False)
+    """Called each time right before the request leaves this process, which it forbids by raising."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
