@@ -40,7 +40,7 @@ class Status(BaseModel):
 
 def format_time(moment: datetime) -> str:
     """Write a moment as Kubernetes does: RFC 3339, UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def parse_time(text: str) -> datetime:

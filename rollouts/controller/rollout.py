@@ -49,6 +49,7 @@ class RolloutReconciler:
         self._recorder = recorder
         self._clock = clock
         self._instance_id = instance_id
+        self._judged: dict[Key, tuple[tuple[str, int], tuple[str, ...]]] = {}
         store.keep(references.BY_NAME)
         store.keep(references.BY_NAME_IN_NAMESPACE)
 
@@ -66,6 +67,8 @@ class RolloutReconciler:
 
     async def reconcile(self, key: Key) -> timedelta | None:
         obj = self._store.get(ROLLOUTS, key.name, key.namespace)
+        if obj is None:
+            self._judged.pop(key, None)
         if obj is None or "deletionTimestamp" in obj["metadata"] or not mine(obj, self._instance_id):
             return None
         now = self._clock()
@@ -81,8 +84,7 @@ class RolloutReconciler:
     async def _advance(self, obj: Object, now: datetime) -> timedelta | None:
         rollout = parse(Rollout, obj)
         # What validation finds does not end the pass: an aborted rollout retreats in spite of it.
-        problems = tuple(str(problem) for problem in validate_rollout(rollout, plugins=ROUTERS))
-        seen = observe(self._store, rollout, now, problems)
+        seen = observe(self._store, rollout, now, self._problems(rollout))
         plan = strategies.plan(seen, now)
         executor = Executor(client=self._client, store=self._store, rollout=rollout, seen=seen)
         done = await executor.run(obj, plan.actions)
@@ -92,6 +94,16 @@ class RolloutReconciler:
         for event in plan.events:
             self._recorder.record(obj, event.reason, event.message, event.type)
         return plan.requeue_after
+
+    def _problems(self, rollout: Rollout) -> tuple[str, ...]:
+        """What validation finds in the spec: a quarter of a pass, so that the same one is judged once."""
+        metadata = rollout.metadata
+        key, spec = Key(metadata.namespace, metadata.name), (metadata.uid, metadata.generation)
+        before, problems = self._judged.get(key, (None, ()))
+        if before != spec:
+            problems = tuple(str(problem) for problem in validate_rollout(rollout, plugins=ROUTERS))
+            self._judged[key] = spec, problems
+        return problems
 
     async def _refuse(self, obj: Object, message: str, now: datetime) -> timedelta:
         if await write_status(self._client, ROLLOUTS, obj, refused(obj, message, now)):

@@ -17,7 +17,7 @@ from typing import Literal
 from rollouts.api.errors import RolloutsError
 from rollouts.api.meta import Object, format_time
 from rollouts.kube.client import Client
-from rollouts.kube.errors import NotFound
+from rollouts.kube.errors import AlreadyExists, NotFound
 from rollouts.kube.fence import LeadershipLost
 from rollouts.kube.outage import is_outage
 from rollouts.kube.resources import EVENTS
@@ -121,22 +121,16 @@ class Recorder:
     async def _write(self, said: _Said, at: datetime) -> None:
         name = said.event_name()
         namespace = said.namespace or "default"
-        count = self._counts.get(name)
-        if count is None:
-            count = await self._count_of(name, namespace)
-        if count and await self._raise_count(name, namespace, count + 1, at):
-            self._remember(name, count + 1)
-            return
-        await self._client.create(EVENTS, _event(said, name, namespace, at), namespace)
-        self._remember(name, 1)
-
-    async def _count_of(self, name: str, namespace: str) -> int:
-        """The count that an earlier process left behind."""
-        try:
-            event = await self._client.get(EVENTS, name, namespace)
-        except NotFound:
-            return 0
-        return int(event.get("count") or 1)
+        count = self._counts.get(name, 0)
+        if count == 0:
+            try:
+                await self._client.create(EVENTS, _event(said, name, namespace, at), namespace)
+            except AlreadyExists:  # an earlier process has said so, too
+                count = int((await self._client.get(EVENTS, name, namespace)).get("count") or 1)
+        if count and not await self._raise_count(name, namespace, count + 1, at):
+            await self._client.create(EVENTS, _event(said, name, namespace, at), namespace)
+            count = 0
+        self._remember(name, count + 1)
 
     async def _raise_count(self, name: str, namespace: str, count: int, at: datetime) -> bool:
         try:
