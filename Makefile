@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-kubernetes control-plane control-plane-down lint types contracts check crds lock clean
+.PHONY: demo test test-kubernetes test-traffic control-plane control-plane-down lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -14,6 +14,10 @@ test: $(VENV)/.ready
 # A real kube-apiserver, built with Go on first use; or the cluster of KUBECONFIG, or the programs of KUBEBUILDER_ASSETS.
 test-kubernetes: $(VENV)/.ready
 	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract tests/kubernetes tests/e2e $(ARGS)
+
+# A million requests through Envoy, while everything happens to what answers them; `make test` sends fewer.
+test-traffic: $(VENV)/.ready
+	REQUESTS=$${REQUESTS:-1000000} $(BIN)/pytest -s tests/dataplane $(ARGS)
 
 # The same control plane, left running with a stand-in for the kubelet; prints its KUBECONFIG.
 control-plane: $(VENV)/.ready

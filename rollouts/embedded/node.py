@@ -7,6 +7,7 @@ and no startup probes; containers are processes on the machine's own file system
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,14 @@ from rollouts.embedded.pods import kubelet
 from rollouts.embedded.pods.addresses import Addresses
 from rollouts.embedded.pods.kubelet import Kubelet
 from rollouts.embedded.pods.processes import LocalProcesses
+from rollouts.embedded.pods.runner import Address
 from rollouts.embedded.pods.spawner import Spawner
 from rollouts.embedded.pods.worker import NODE
 from rollouts.embedded.proxy import ingress
 from rollouts.embedded.proxy.ads import AdsServer
 from rollouts.embedded.proxy.envoy import Envoy, check_free
 from rollouts.embedded.proxy.ingress import IngressController
-from rollouts.embedded.proxy.model import CONTROLLER
+from rollouts.embedded.proxy.model import CONTROLLER, Endpoint
 from rollouts.embedded.workloads.cache import Cache
 from rollouts.embedded.workloads.pods import Clock
 from rollouts.kube.client import Client
@@ -56,8 +58,6 @@ class Node:
 
     def __init__(self, cache: Cache, clock: Clock, addresses: Addresses, *, ingress_port: int = 0) -> None:
         check_free(ingress_port)
-        self._cache = cache
-        self._clock = clock
         self._stack = AsyncExitStack()
         # Unix sockets have short paths, so they do not live in the state folder.
         self.folder = Path(tempfile.mkdtemp(prefix=state.SOCKETS_PREFIX))
@@ -71,7 +71,8 @@ class Node:
         self._spawner = Spawner()
         self._ads = AdsServer()
         self.envoy = Envoy(self._spawner, self.folder, ingress_port)
-        self.kubelet = Kubelet(cache, LocalProcesses(self._spawner, addresses), clock)
+        self._ingress = IngressController(cache, self._ads, clock)
+        self.kubelet = Kubelet(cache, LocalProcesses(self._spawner, addresses), clock, drain=self._let_go)
 
     async def __aenter__(self) -> Self:
         try:
@@ -92,8 +93,18 @@ class Node:
         """Work until cancelled, or until a part breaks."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.kubelet.run())
-            group.create_task(IngressController(self._cache, self._ads, self._clock).run())
+            group.create_task(self._ingress.run())
             group.create_task(self._spawner.failed())
+
+    async def _let_go(self, address: Address, ports: Sequence[int]) -> None:
+        """Wait until Envoy sends no more requests to a pod."""
+        real = {address.port(port) for port in ports}
+
+        def is_of_the_pod(endpoint: Endpoint) -> bool:
+            # Where pods share an address, the ports tell them apart.
+            return endpoint.ip == address.ip and (not address.ports or endpoint.port in real)
+
+        await self._ingress.in_force.without(is_of_the_pod)
 
 
 async def introduce(client: Client, clock: Clock) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,16 +60,16 @@ class Ledger:
         return frozenset().union(*(versions for _, versions in spans[first : bisect_right(times, done)]))
 
 
-def failures(records: Records, hosts: list[str], *, failing: str) -> Iterator[str]:
+def failures(records: Records, hosts: Sequence[str], *, failing: str) -> Iterator[str]:
     """Each failed request that was not answered so by a version whose name begins with `failing`."""
     own = np.char.startswith(records["said"], failing.encode()) & (records["status"] == 500)
     for record in records[(records["status"] != 200) & ~own]:
         yield _told(record, hosts)
 
 
-def trespasses(records: Records, hosts: list[str], ledger: Ledger) -> Iterator[str]:
+def trespasses(records: Records, hosts: Sequence[str], ledger: Ledger) -> Iterator[str]:
     """Each request that was answered by a version which was not allowed to at that time."""
-    answered = records[records["status"] != 0]
+    answered = records[np.isin(records["status"], (200, 500))]
     for index, host in enumerate(hosts):
         mine = answered[answered["host"] == index]
         # Of the requests between two changes all are alike; only those across one are looked at singly.
@@ -87,9 +87,9 @@ def trespasses(records: Records, hosts: list[str], ledger: Ledger) -> Iterator[s
                 yield f"{_told(record, hosts)}; allowed were {sorted(versions)}"
 
 
-def deviations(records: Records, hosts: list[str], ledger: Ledger) -> Iterator[str]:
+def deviations(records: Records, hosts: Sequence[str], ledger: Ledger) -> Iterator[str]:
     """Each share that is off by more than chance explains."""
-    for share in ledger.shares:
+    for share in (share for share in ledger.shares if share.host in hosts):
         mine = records["host"] == hosts.index(share.host)
         within = (records["sent"] >= share.since) & (records["sent"] + records["took"] <= share.until)
         said = records[mine & within]["said"]
@@ -115,7 +115,7 @@ def figures(records: Records) -> dict[str, str]:
     }
 
 
-def _told(record: np.void, hosts: list[str]) -> str:
+def _told(record: np.void, hosts: Sequence[str]) -> str:
     kind = ("GET", "GET on a fresh connection", "POST", "POST on a fresh connection")[int(record["kind"])]
     said = record["said"].decode() or "no version"
     sent = float(record["sent"])

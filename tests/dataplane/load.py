@@ -17,29 +17,33 @@ from tests.dataplane.judge import RECORD, Records
 class Load:
     """Requests that are being sent."""
 
-    records: Path
+    hosts: Sequence[str]
+    path: Path
     said: list[str] = field(default_factory=list)
     """Once it has ended: the answers that no pod gave, in full."""
 
     @property
     def count(self) -> int:
         """How many requests are over."""
-        return self.records.stat().st_size // RECORD.itemsize
+        return self.path.stat().st_size // RECORD.itemsize
 
     def read(self) -> Records:
         """What came of each."""
-        return np.fromfile(self.records, dtype=RECORD)
+        return np.fromfile(self.path, dtype=RECORD)
 
 
 @asynccontextmanager
-async def load(address: str, hosts: Sequence[str], records: Path, per_second: float) -> AsyncIterator[Load]:
+async def load(
+    address: str, hosts: Sequence[str], records: Path, *, per_second: float, connections: int = 24
+) -> AsyncIterator[Load]:
     """Send requests to the hosts at an ingress; 0 a second is as many as are answered."""
     command = [str(Path(__file__).with_name("generator.py")), address.rpartition(":")[2], str(records)]
-    command += ["--per-second", str(per_second), *(word for host in hosts for word in ("--host", host))]
+    command += ["--per-second", str(per_second), "--connections", str(connections)]
+    command += [word for host in hosts for word in ("--host", host)]
     records.touch()
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)
     ended = asyncio.create_task(process.communicate())
-    running = Load(records)
+    running = Load(hosts, records)
     try:
         yield running
     finally:

@@ -1,4 +1,4 @@
-"""Requests through Envoy while four shops are rolled out, taken back, restarted, scaled and robbed of pods.
+"""Requests through Envoy while shops are rolled out, taken back, restarted, scaled and robbed of pods.
 
 REQUESTS is how many, at the least: `make test-traffic` sends a million.
 """
@@ -6,8 +6,9 @@ REQUESTS is how many, at the least: `make test-traffic` sends a million.
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from rollouts.kube.client import Client as Kube
 from rollouts.kube.http import connect
 from tests.dataplane.judge import Ledger, deviations, failures, figures, trespasses
 from tests.dataplane.load import Load, load
-from tests.dataplane.shops import BAD, STORIES, Shop, objects
+from tests.dataplane.shop import BAD, Shop
+from tests.dataplane.stories import SLOW, STORIES, objects
 from tests.e2e.live import Live
 
 pytestmark = pytest.mark.cluster
@@ -60,28 +62,27 @@ async def test_no_request_fails_or_meets_a_version_that_must_not_answer(
             client = Client.connect(kubeconfig=live.kubeconfig, namespace=namespace)
             shops[namespace] = Shop(kube, await stack.enter_async_context(client), ledger)
         await _deploy(live, shops)
-        hosts = [shop.host for shop in shops.values()]
-        rate = REQUESTS / _A_ROUND
-        rate = rate if rate < _FULL_SPEED else 0
-        async with load(live.ingress, hosts, tmp_path / "records", rate) as running:
-            crashes = asyncio.create_task(_crash_again_and_again(live))
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for namespace, shop in shops.items():
-                        group.create_task(_rounds(namespace, shop, running))
-            finally:
-                crashes.cancel()
-                await asyncio.gather(crashes, return_exceptions=True)
-    records = running.read()
-    print(*(f"\n{what}: {figure}" for what, figure in figures(records).items()))  # noqa: T201 - for pytest -s
-    assert [*failures(records, hosts, failing=BAD)] == [], running.said
-    assert [*trespasses(records, hosts, ledger)] == []
-    assert [*deviations(records, hosts, ledger)] == []
-    assert len(records) >= REQUESTS
-    assert np.char.startswith(records["said"], BAD.encode()).any()
+        quick = [shop.host for namespace, shop in shops.items() if namespace != SLOW]
+        slow = [shops[SLOW].host]
+        rate = REQUESTS / _A_ROUND if REQUESTS / _A_ROUND < _FULL_SPEED else 0
+        async with (
+            load(live.ingress, quick, tmp_path / "quick", per_second=rate) as many,
+            load(live.ingress, slow, tmp_path / "slow", per_second=40, connections=60) as few,
+        ):
+            await _tell(shops, live, many)
+    for each in (many, few):
+        records = each.read()
+        shown = figures(records).items()
+        print(*(f"\n{what}: {figure}" for what, figure in shown))  # noqa: T201 - for pytest -s
+        assert _some(failures(records, each.hosts, failing=BAD)) == [], each.said[:20]
+        assert _some(trespasses(records, each.hosts, ledger)) == []
+        assert _some(deviations(records, each.hosts, ledger)) == []
+    said = many.read()["said"]
+    assert len(said) >= REQUESTS
+    assert np.char.startswith(said, BAD.encode()).any()
 
 
-async def _deploy(live: Live, shops: dict[str, Shop]) -> None:
+async def _deploy(live: Live, shops: Mapping[str, Shop]) -> None:
     fails = {"env": {"ERROR_RATE": "0.2"}}
     await live.know_images({f"shop:{BAD}{number}": fails for number in range(200)})
     for namespace in shops:
@@ -91,12 +92,23 @@ async def _deploy(live: Live, shops: dict[str, Shop]) -> None:
         await shop.all_of("v1", "Healthy")
 
 
-async def _rounds(namespace: str, shop: Shop, running: Load) -> None:
-    """Tell a shop's story until there are enough requests."""
-    while True:
-        await STORIES[namespace](shop)
-        if running.count >= REQUESTS:
-            return
+async def _tell(shops: Mapping[str, Shop], live: Live, running: Load) -> None:
+    """Tell all stories side by side, again and again until there are enough requests."""
+
+    async def again_and_again(namespace: str, shop: Shop) -> None:
+        while True:
+            await STORIES[namespace](shop)
+            if running.count >= REQUESTS:
+                return
+
+    crashes = asyncio.create_task(_crash_again_and_again(live))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for namespace, shop in shops.items():
+                group.create_task(again_and_again(namespace, shop))
+    finally:
+        crashes.cancel()
+        await asyncio.gather(crashes, return_exceptions=True)
 
 
 async def _crash_again_and_again(live: Live) -> None:
@@ -107,3 +119,7 @@ async def _crash_again_and_again(live: Live) -> None:
         live.kill_controller()
         live.start_controller()
         await asyncio.to_thread(live.await_controller)
+
+
+def _some(found: Iterator[str]) -> list[str]:
+    return list(islice(found, 20))

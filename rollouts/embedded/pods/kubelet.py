@@ -8,7 +8,7 @@ from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import Object
 from rollouts.embedded.pods import images
 from rollouts.embedded.pods.images import Image
-from rollouts.embedded.pods.runner import PodRunner
+from rollouts.embedded.pods.runner import Drain, PodRunner, wait_a_moment
 from rollouts.embedded.pods.worker import Worker
 from rollouts.embedded.workloads.cache import Cache, Key, key_of
 from rollouts.embedded.workloads.pods import Clock
@@ -21,12 +21,18 @@ log = logging.getLogger(__name__)
 
 
 class Kubelet:
-    """Runs every pod of the cluster through a PodRunner, until cancelled."""
+    """Runs every pod of the cluster through a PodRunner, until cancelled.
 
-    def __init__(self, cache: Cache, runner: PodRunner, clock: Clock) -> None:
+    A pod that is deleted gets its SIGTERM after `drain`, or once its grace period is over.
+    """
+
+    def __init__(
+        self, cache: Cache, runner: PodRunner, clock: Clock, *, drain: Drain = wait_a_moment
+    ) -> None:
         self._cache = cache
         self._runner = runner
         self._clock = clock
+        self._drain = drain
         self._images: Mapping[str, Image] = {}
         self._workers: dict[str, Worker] = {}  # by uid
         self._uids: dict[Key, str] = {}
@@ -49,7 +55,7 @@ class Kubelet:
                 if worker is not None:
                     worker.see(self._present(pod))
                 elif self._present(pod) is not None and not _over(pod):
-                    worker = Worker(self._cache, self._runner, self._clock, lambda: self._images, pod)
+                    worker = self._worker(pod)
                     self._workers[pod["metadata"]["uid"]] = worker
                     group.create_task(self._work(pod, worker))
 
@@ -67,6 +73,9 @@ class Kubelet:
             return
         for worker in self._workers.values():
             worker.images_changed.set()
+
+    def _worker(self, pod: Object) -> Worker:
+        return Worker(self._cache, self._runner, self._clock, lambda: self._images, pod, drain=self._drain)
 
     def _present(self, pod: Object) -> Object | None:
         current = self._cache.get(PODS, key_of(pod))

@@ -1,6 +1,7 @@
 """The seam between the kubelet and what really runs a container."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +24,16 @@ class Address:
     def port(self, container_port: int) -> int:
         """The port to connect to."""
         return self.ports.get(container_port, container_port)
+
+
+Drain = Callable[[Address, Sequence[int]], Awaitable[None]]
+"""Returns once no request comes any more to a pod with this address and these container ports. It is called
+when the pod leaves the endpoints."""
+
+
+async def wait_a_moment(_: Address, __: Sequence[int]) -> None:
+    """The drain where nobody can be asked who sends requests."""
+    await asyncio.sleep(0.4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

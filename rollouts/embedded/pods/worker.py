@@ -13,7 +13,7 @@ from rollouts.embedded.pods.backoff import FIRST, Backoff
 from rollouts.embedded.pods.environment import Source, expand, resolve, sources
 from rollouts.embedded.pods.images import Image
 from rollouts.embedded.pods.limits import without_effect
-from rollouts.embedded.pods.runner import Address, Launch, PodRunner, Process, StartFailed
+from rollouts.embedded.pods.runner import Address, Drain, Launch, PodRunner, Process, StartFailed
 from rollouts.embedded.pods.status import ContainerState, pod_status
 from rollouts.embedded.workloads.cache import Cache, key_of
 from rollouts.embedded.workloads.endpointslices import PORTS_ANNOTATION
@@ -21,9 +21,6 @@ from rollouts.embedded.workloads.events import warning
 from rollouts.embedded.workloads.pods import Clock
 from rollouts.kube.errors import AlreadyExists, ApiError, NotFound, Unreachable
 from rollouts.kube.resources import CONFIG_MAPS, EVENTS, PODS, SECRETS
-
-DRAIN = 0.4
-"""Seconds between a pod's leaving the endpoints and SIGTERM: the proxy has let go of it by then."""
 
 NODE = "embedded"
 """The name of the only node."""
@@ -36,10 +33,13 @@ log = logging.getLogger(__name__)
 class Worker:
     """Runs the containers of one pod and says in its status what they do."""
 
-    def __init__(self, cache: Cache, runner: PodRunner, clock: Clock, images: Images, pod: Object) -> None:
+    def __init__(
+        self, cache: Cache, runner: PodRunner, clock: Clock, images: Images, pod: Object, *, drain: Drain
+    ) -> None:
         self._cache = cache
         self._runner = runner
         self._clock = clock
+        self._drain = drain
         self._images = images
         self._pod = pod
         self._key = key_of(pod)
@@ -74,8 +74,7 @@ class Worker:
             (self._main, spec["containers"]),
         ):
             states.update({c["name"]: ContainerState(name=c["name"], image=c["image"]) for c in containers})
-        ports = [int(p["containerPort"]) for c in spec["containers"] for p in c.get("ports") or ()]
-        self._address = await self._runner.assign(ports)
+        self._address = await self._runner.assign(self._ports())
         life = asyncio.create_task(self._life())
         leaving = asyncio.create_task(self._leaving.wait())
         try:
@@ -99,7 +98,9 @@ class Worker:
         if grace is None:
             grace = self._pod["spec"].get("terminationGracePeriodSeconds", 30)
         if self._running() and grace > 0:
-            await asyncio.sleep(DRAIN)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._drain(self._address, self._ports())
         life.cancel()
         await asyncio.gather(*(p.stop(grace) for p in self._processes.values()))
         if self._cache.get(PODS, self._key) is not None:
@@ -120,6 +121,10 @@ class Worker:
                 }
                 self._main[name] = replace(state, finished=now, **ended)  # type: ignore[arg-type]
         await self._publish()
+
+    def _ports(self) -> list[int]:
+        containers = self._pod["spec"]["containers"]
+        return [int(p["containerPort"]) for c in containers for p in c.get("ports") or ()]
 
     def _running(self) -> bool:
         return any(state.state == "running" for state in self._main.values())

@@ -89,10 +89,10 @@ class Envoy:
         if self._process is not None:
             await self._process.stop(2)
 
-    def kill(self) -> None:
-        """SIGKILL: what happens when it crashes. It is started again."""
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal. If it ends, as in a crash, it is started again."""
         if self._process is not None:
-            self._process.signal(signal.SIGKILL)
+            self._process.signal(number)
 
     async def admin(self, path: str, query: Mapping[str, str]) -> Response:
         """Read from the admin interface; only statistics, clusters and the configuration can be read."""

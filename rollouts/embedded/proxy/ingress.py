@@ -9,6 +9,7 @@ from rollouts.api.meta import Object
 from rollouts.embedded.proxy import verdicts
 from rollouts.embedded.proxy.ads import AdsServer, Rejected
 from rollouts.embedded.proxy.httproutes import our_gateways
+from rollouts.embedded.proxy.in_force import InForce
 from rollouts.embedded.proxy.model import CONTROLLER, Config, Problem, RouteVerdict
 from rollouts.embedded.proxy.routes import Seen, configure
 from rollouts.embedded.workloads.cache import Cache
@@ -51,6 +52,7 @@ class IngressController:
         self._cache = cache
         self._ads = ads
         self._clock = clock
+        self.in_force = InForce()
         self._changed = asyncio.Event()
         self._told: set[Problem] = set()
         cache.listen(self._notice)
@@ -66,11 +68,13 @@ class IngressController:
             self._changed.clear()
             config = configure(self._seen())
             if applied is None or (config.hosts, config.clusters) != (applied.hosts, applied.clusters):
+                self.in_force.telling(config.clusters)
                 try:
                     await self._ads.apply(config.hosts, config.clusters)
                 except Rejected as rejected:
                     log.error("%s", rejected)
                     continue
+                self.in_force.told(config.clusters)
             applied = config
             await self._report(config)
 

@@ -109,6 +109,36 @@ async def test_no_request_fails_while_weights_change_and_pods_come_and_go(
     assert seen.total() > 1000
 
 
+async def test_a_pod_is_there_until_an_envoy_that_is_held_up_has_let_go_of_it(cluster: Cluster) -> None:
+    await apply(cluster, deployment("v1", "x/app:1", replicas=3), service("v1"), ingress("main", "v1"))
+    victim = (await all_ready(cluster, "v1", 3))[0]["metadata"]["name"]
+    async with aiohttp.ClientSession() as session:
+        url, headers = f"http://127.0.0.1:{cluster.ingress_port}/", {"Host": "a.com"}
+
+        async def post() -> int:
+            # Nobody sends this a second time.
+            async with session.post(url, headers=headers, data=b"order") as answer:
+                return answer.status
+
+        async def served() -> bool:
+            return await post() == 200
+
+        await until(served)
+        cluster.envoy.signal(signal.SIGSTOP)
+        try:
+            await cluster.client.delete(PODS, victim, "default")
+            waiting = [asyncio.create_task(post()) for _ in range(60)]
+            await asyncio.sleep(1.5)
+        finally:
+            cluster.envoy.signal(signal.SIGCONT)
+        assert Counter(await asyncio.gather(*waiting)) == {200: 60}
+
+        async def gone() -> bool:
+            return victim not in {pod["metadata"]["name"] for pod in await pods(cluster, "v1")}
+
+        await until(gone)
+
+
 async def test_a_canary_that_loses_its_pods_gets_no_requests_and_none_fails(
     cluster: Cluster, client: Visitor
 ) -> None:
@@ -316,6 +346,6 @@ async def test_an_envoy_that_is_killed_comes_back_on_its_port_with_all_routes(
     await two_versions(cluster)
     await apply(cluster, ingress("main", "v1"))
     await client.reaches(200, "1")
-    cluster.envoy.kill()
+    cluster.envoy.signal(signal.SIGKILL)
     await client.reaches(0)
     await client.reaches(200, "1")

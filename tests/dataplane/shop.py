@@ -1,4 +1,4 @@
-"""Four shops under one load, and what happens to them: one round of each is a whole story."""
+"""A shop under load: what can be done to it, and until when it takes; whoever may answer is written down."""
 
 import asyncio
 import itertools
@@ -13,8 +13,7 @@ from rollouts.kube.resources import PODS, ROLLOUTS
 from tests.dataplane import envoy
 from tests.dataplane.judge import Ledger, Share
 from tests.e2e.live import until
-from tests.e2e.shop import ROLLING, by_route, entry, host, pause, weighted
-from tests.world.simulated import rollout, service, success_rate
+from tests.e2e.shop import host
 
 BAD = "bad"
 """How the names of the versions begin that fail one request in five."""
@@ -23,17 +22,7 @@ NAME = "shop"
 """Of every rollout; each has a namespace of its own."""
 
 _LIMIT = 120.0
-"""Seconds that a step may take while requests and other developers have the machine."""
-
-STEPS: Sequence[Object] = (
-    {"setWeight": 20},
-    {"analysis": {"templates": [{"templateName": "success-rate"}]}},
-    {"setWeight": 40},
-    pause(),
-    {"setWeight": 70},
-    pause(),
-)
-_OTHER_STEPS: Sequence[Object] = ({"setWeight": 30}, pause(), {"setWeight": 60}, pause())
+"""Seconds that anything may take while requests and other programs have the machine."""
 
 
 @dataclass(slots=True)
@@ -174,78 +163,3 @@ def _is_ready(pod: Object) -> bool:
     conditions = pod["status"].get("conditions", ())
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]
-
-
-async def canary(shop: Shop) -> None:
-    """A bad version is taken back by its analysis; a good one arrives by way of an abort and other steps."""
-    old, new = shop.version, shop.next_version()
-    await shop.change_steps(STEPS)
-    await shop.ship(shop.next_bad_version())
-    await shop.all_of(old, "Degraded")
-    await shop.ship(new)
-    await shop.paused_at(40, new)
-    await shop.keep_share(40, new, shop.scale(5))
-    await shop.keep_share(40, new, shop.lose_pods(new))
-    await shop.keep_share(40, new, shop.lose_pods(old))
-    await shop.cd.rollouts.abort(NAME)
-    await shop.all_of(old, "Degraded")
-    shop.expect(old, new)
-    await shop.cd.rollouts.retry(NAME)
-    await shop.paused_at(40, new)
-    await shop.change_steps(_OTHER_STEPS)
-    await shop.paused_at(30, new)
-    await shop.keep_share(30, new, asyncio.sleep(0))
-    await shop.cd.rollouts.promote(NAME)
-    await shop.paused_at(60, new)
-    await shop.keep_share(60, new, shop.scale(3))
-    await shop.cd.rollouts.promote(NAME)
-    await shop.all_of(new, "Healthy")
-    await shop.restart()
-    await shop.lose_pods(new)
-
-
-async def blue_green(shop: Shop) -> None:
-    """A new version is switched to, switched back from, and one is aborted before any request reaches it."""
-    old, new = shop.version, shop.next_version()
-    await shop.preview(new)
-    await shop.switch_to(new)
-    await shop.scale(4)
-    await shop.lose_pods(new)
-    await shop.switch_back(old)
-    await shop.preview(shop.next_bad_version())
-    await shop.cd.rollouts.abort(NAME)
-    await shop.all_of(old, "Degraded")
-    newest = shop.next_version()
-    await shop.preview(newest)
-    await shop.switch_to(newest)
-    await shop.restart()
-    await shop.scale(2)
-
-
-async def rolling(shop: Shop) -> None:
-    """A new version replaces the old one pod by pod; then pods come, go and are replaced."""
-    new = shop.next_version()
-    await shop.ship(new)
-    await shop.all_of(new, "Healthy")
-    await shop.scale(5)
-    await shop.lose_pods(new)
-    await shop.restart()
-    await shop.scale(2)
-
-
-def objects(namespace: str) -> list[Object]:
-    """What a shop is made of, by the name of its namespace."""
-    spec = {"metric": "success-rate", "service": "shop-canary", "window": "2s", "minRequests": 5}
-    template = success_rate(interval="2s", count=2, provider={"traffic": spec})
-    if namespace == "ingress":
-        return [template, *weighted(namespace, *STEPS, replicas=3)]
-    if namespace == "httproute":
-        return [template, *by_route(namespace, *STEPS, replicas=3)]
-    strategy: Object = ROLLING
-    if namespace == "blue-green":
-        strategy = {"blueGreen": {"activeService": "shop", "autoPromotionEnabled": False}}
-    return [service("shop"), entry(namespace, backend="shop"), rollout(strategy, replicas=3)]
-
-
-STORIES = {"ingress": canary, "httproute": canary, "blue-green": blue_green, "rolling": rolling}
-"""By namespace."""
