@@ -39,6 +39,8 @@ class Live:
     home: Path
     webhook_port: int
     health_port: int
+    metrics_port: int = 0
+    """0 for none."""
     controller: subprocess.Popen[bytes] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """How long things took; the run ends with them."""
@@ -47,9 +49,9 @@ class Live:
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @staticmethod
-    def begin(home: Path) -> "Live":
+    def begin(home: Path, *, metrics_port: int = 0) -> "Live":
         """Start the cluster and the controller."""
-        live = Live(home, _free_port(), _free_port())
+        live = Live(home, free_port(), free_port(), metrics_port)
         began = time.monotonic()
         up = live.run_rollouts("cluster", "up")
         assert up.code == 0, up.err
@@ -97,7 +99,7 @@ class Live:
 
     def start_controller(self) -> None:
         """Start it; an hour between two looks at Git, so that what is quicker is due to something else."""
-        options = ["--git-poll-interval", "1h", "--metrics-port", "0"]
+        options = ["--git-poll-interval", "1h", "--metrics-port", str(self.metrics_port)]
         options += ["--health-port", str(self.health_port), "--webhook-port", str(self.webhook_port)]
         with (self.home / "controller.log").open("ab") as log:
             self.controller = subprocess.Popen(
@@ -211,7 +213,8 @@ async def until(holds: Callable[[], Awaitable[Any]], *, limit: float = 30, every
         return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

@@ -29,15 +29,15 @@ class InForce:
     async def without(self, concerned: Callable[[Endpoint], bool]) -> None:
         """Return once none of the endpoints concerned has been in force for QUIET."""
         clock = asyncio.get_running_loop().time
-        free_since = clock()
-        while clock() - free_since < QUIET:
+        free_at = clock() + QUIET
+        while clock() < free_at:
             changed = self._changed
             held = any(map(concerned, self._endpoints))
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(None if held else free_since + QUIET):
+                async with asyncio.timeout_at(None if held else free_at):
                     await changed.wait()
             if held:
-                free_since = clock()
+                free_at = clock() + QUIET
 
     def _set(self, endpoints: frozenset[Endpoint]) -> None:
         if endpoints != self._endpoints:
