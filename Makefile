@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-kubernetes test-traffic control-plane control-plane-down lint types contracts check crds lock clean
+.PHONY: demo test test-kubernetes test-traffic test-prometheus control-plane control-plane-down lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -18,6 +18,10 @@ test-kubernetes: $(VENV)/.ready
 # A million requests through Envoy, while everything happens to what answers them; `make test` sends fewer.
 test-traffic: $(VENV)/.ready
 	REQUESTS=$${REQUESTS:-1000000} $(BIN)/pytest -s tests/dataplane $(ARGS)
+
+# A real Prometheus, which must be on PATH, judges canaries on the embedded cluster.
+test-prometheus: $(VENV)/.ready
+	$(BIN)/pytest -m prometheus tests/prometheus $(ARGS)
 
 # The same control plane, left running with a stand-in for the kubelet; prints its KUBECONFIG.
 control-plane: $(VENV)/.ready
