@@ -1,6 +1,6 @@
 """What the controller answers over HTTP: whether it lives, whether it is ready, and its metrics."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -15,7 +15,7 @@ async def serve(
     health_port: int,
     metrics_port: int,
     ready: Callable[[], bool],
-    metrics: Callable[[], bytes],
+    metrics: Callable[[], Awaitable[bytes]],
 ) -> AsyncIterator[None]:
     """Answer on the ports that are not 0; on one port, where they are the same.
 
@@ -31,7 +31,7 @@ async def serve(
         return web.Response(text="ok") if ready() else web.Response(status=503, text="not synced yet")
 
     async def scrape(_: web.Request) -> web.Response:
-        return web.Response(body=metrics(), headers={"content-type": _TEXT})
+        return web.Response(body=await metrics(), headers={"content-type": _TEXT})
 
     for port, routes in (
         (health_port, (web.get("/healthz", alive), web.get("/readyz", is_ready))),

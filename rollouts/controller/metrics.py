@@ -4,12 +4,15 @@ What describes objects is read from the store at each scrape, so that nothing is
 are gone. Only what is really filled is offered.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import prometheus_client
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric, UntypedMetricFamily
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.registry import Collector
 
 from rollouts import __version__
 from rollouts.api.meta import Object
@@ -23,6 +26,8 @@ _BUCKETS = (0.01, 0.15, 0.25, 0.5, 1.0)
 """Seconds; upstream's, so that dashboards fit."""
 _PREFIX = {ROLLOUTS: "rollout", ANALYSIS_RUNS: "analysis_run", APPLICATIONS: "argocd_app"}
 _OBJECT = ("namespace", "name")
+_Event = tuple[str, str, str, str]
+"""Namespace and name of the object, type and reason."""
 
 
 class _Timings:
@@ -44,8 +49,8 @@ class _Timings:
         return [(name, float(sum(self.buckets[: at + 1]))) for at, name in enumerate(names)]
 
 
-class Metrics(Collector):
-    """Collects what the controllers do and what the store shows."""
+class Metrics:
+    """Counts what the controllers do, and shows it with what the store holds."""
 
     def __init__(self, store: Store, traffic: Traffic | None = None) -> None:
         self.manager: Manager | None = None
@@ -53,14 +58,22 @@ class Metrics(Collector):
         self._store = store
         self._traffic = traffic
         self._timings: dict[Resource, _Timings] = {}
-        self._events: Counter[tuple[str, str, str, str]] = Counter()
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        prometheus_client.ProcessCollector(registry=self._registry)
+        self._events: Counter[_Event] = Counter()
+        self._process = prometheus_client.ProcessCollector(registry=None)
 
     def render(self) -> bytes:
         """All metrics in the text format."""
-        return prometheus_client.generate_latest(self._registry)
+        moment = self._moment()
+        text = prometheus_client.generate_latest(moment)
+        self._forget(moment)
+        return text
+
+    async def scrape(self) -> bytes:
+        """The same, without holding up the passes: with thousands of objects it takes its time."""
+        moment = self._moment()
+        text = await asyncio.to_thread(prometheus_client.generate_latest, moment)
+        self._forget(moment)
+        return text
 
     def reconciled(self, resource: Resource, key: Key, seconds: float, error: BaseException | None) -> None:
         """Count a pass; an observer of the manager. By kind only: one series a name would grow for ever."""
@@ -72,21 +85,17 @@ class Metrics(Collector):
         metadata = obj["metadata"]
         self._events[metadata.get("namespace", ""), metadata["name"], type, reason] += 1
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: the names are known at each scrape."""
-        return ()
-
-    def collect(self) -> Iterator[Metric]:
-        """Every metric as of now."""
-        yield _family(
-            "argo_rollouts_controller_info", "Version of the controller.", ("version",), [((__version__,), 1)]
+    def _moment(self) -> "_Moment":
+        return _Moment(
+            counted=(*self._of_passes(), *self._of_requests(), *self._process.collect()),
+            objects={resource: self._store.all(resource) for resource in _PREFIX},
+            events=self._events.copy(),
         )
-        yield from self._of_passes()
-        yield from self._of_rollouts()
-        yield from self._of_runs()
-        yield self._of_applications()
-        yield self._of_events()
-        yield from self._of_requests()
+
+    def _forget(self, moment: "_Moment") -> None:
+        """Count no more of what was gone at that moment."""
+        for gone in [each for each in moment.events if each[:2] not in moment.names]:
+            self._events.pop(gone, None)
 
     def _of_requests(self) -> Iterator[Metric]:
         """Upstream's name without its label `name`, by which upstream's memory grows for ever."""
@@ -105,16 +114,6 @@ class Metrics(Collector):
                 family.add_sample(name, {"kind": call.plural, "verb": call.verb}, number)
             yield family
 
-    def _of_events(self) -> Metric:
-        known = {_names(obj) for resource in _PREFIX for obj in self._store.list(resource)}
-        for gone in [each for each in self._events if each[:2] not in known]:
-            del self._events[gone]
-        events = _family_untyped("rollout_events_total", "Events by object, type and reason.")
-        for (namespace, name, type_, reason), times in sorted(self._events.items()):
-            labels = {"namespace": namespace, "name": name, "type": type_, "reason": reason}
-            events.add_sample("rollout_events_total", labels, times)
-        return events
-
     def _of_passes(self) -> Iterator[Metric]:
         depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for a pass.", labels=("name",))
         for resource, timings in self._timings.items():
@@ -131,8 +130,41 @@ class Metrics(Collector):
                 depth.add_metric((resource.plural,), self.manager.depth(resource))
         yield depth
 
+
+@dataclass(frozen=True, kw_only=True)
+class _Moment(Collector):
+    """What there was at the time of a scrape. Objects never change, so that any thread may look at them."""
+
+    counted: tuple[Metric, ...]
+    objects: Mapping[Resource, tuple[Object, ...]]
+    events: Counter[_Event]
+
+    @cached_property
+    def names(self) -> frozenset[tuple[str, str]]:
+        """Whatever there is, by namespace and name."""
+        return frozenset(_names(obj) for each in self.objects.values() for obj in each)
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric."""
+        yield _family(
+            "argo_rollouts_controller_info", "Version of the controller.", ("version",), [((__version__,), 1)]
+        )
+        yield from self.counted
+        yield from self._of_rollouts()
+        yield from self._of_runs()
+        yield self._of_applications()
+        yield self._of_events()
+
+    def _of_events(self) -> Metric:
+        events = _family_untyped("rollout_events_total", "Events by object, type and reason.")
+        for (namespace, name, type_, reason), times in sorted(self.events.items()):
+            if (namespace, name) in self.names:
+                labels = {"namespace": namespace, "name": name, "type": type_, "reason": reason}
+                events.add_sample("rollout_events_total", labels, times)
+        return events
+
     def _of_rollouts(self) -> Iterator[Metric]:
-        rollouts = self._store.list(ROLLOUTS)
+        rollouts = self.objects[ROLLOUTS]
         yield _family(
             "rollout_info",
             "A rollout, its strategy, router and phase.",
@@ -150,7 +182,7 @@ class Metrics(Collector):
             yield _family(name, f"Replicas that are {what}.", _OBJECT, rows)
 
     def _of_runs(self) -> Iterator[Metric]:
-        runs = self._store.list(ANALYSIS_RUNS)
+        runs = self.objects[ANALYSIS_RUNS]
         rows = [((*_names(obj), _phase(obj)), 1) for obj in runs]
         yield _family("analysis_run_info", "An analysis run and its phase.", (*_OBJECT, "phase"), rows)
         yield _family(
@@ -168,7 +200,7 @@ class Metrics(Collector):
     def _of_applications(self) -> Metric:
         labels = (*_OBJECT, "project", "dest_namespace", "sync_status", "health_status")
         rows = []
-        for obj in self._store.list(APPLICATIONS):
+        for obj in self.objects[APPLICATIONS]:
             spec, status = obj.get("spec") or {}, obj.get("status") or {}
             rows.append(
                 (

@@ -89,7 +89,7 @@ async def run(settings: Settings, beside: Beside | None = None) -> None:
             health_port=settings.health_port,
             metrics_port=settings.metrics_port,
             ready=ready,
-            metrics=metrics.render,
+            metrics=metrics.scrape,
         )
         await stack.enter_async_context(served)
         _log.info("starting", extra={"server": endpoint.server, "namespace": settings.namespace or "*"})

@@ -96,6 +96,10 @@ class Store:
             return ()
         return _in_order(shelf.of(namespace) if namespace else shelf)
 
+    def all(self, resource: Resource) -> tuple[Object, ...]:
+        """All objects of a kind, in no order."""
+        return tuple(self._shelves.get(resource) or ())
+
     def owned(self, resource: Resource, uid: str) -> tuple[Object, ...]:
         """All objects of a kind that name `uid` among their owners, by namespace and name."""
         shelf = self._shelves.get(resource)

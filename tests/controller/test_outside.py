@@ -1,5 +1,6 @@
 """What the controller shows to the outside: metrics, health and log lines."""
 
+import asyncio
 import json
 import logging
 
@@ -67,6 +68,25 @@ def test_requests_to_the_api_server_are_counted_by_kind_verb_and_answer() -> Non
     assert 'controller_clientset_k8s_sent_bytes_total{kind="rollouts",verb="Patch"} 300.0' in text
 
 
+async def test_a_scrape_shows_the_same_and_holds_up_nobody_meanwhile() -> None:
+    shown, store = metrics()
+    for number in range(3000):
+        store.put(ROLLOUTS, obj(f"shop-{number}", spec={}))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(others())
+    text = (await shown.scrape()).decode()
+    other.cancel()
+    assert text.count("rollout_info{") == 3000
+    assert turns > 3
+
+
 def test_passes_and_events_are_counted_without_a_series_for_each_object() -> None:
     shown, store = metrics()
     store.put(ROLLOUTS, obj("shop", spec={}))
@@ -85,6 +105,10 @@ def test_passes_and_events_are_counted_without_a_series_for_each_object() -> Non
 
 async def test_health_and_metrics_answer_on_their_ports() -> None:
     state = {"ready": False}
+
+    async def metrics() -> bytes:
+        return b"metrics 1\n"
+
     port = unused_port()
     async with (
         health.serve(
@@ -92,7 +116,7 @@ async def test_health_and_metrics_answer_on_their_ports() -> None:
             health_port=port,
             metrics_port=port,
             ready=lambda: state["ready"],
-            metrics=lambda: b"metrics 1\n",
+            metrics=metrics,
         ),
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
@@ -104,7 +128,10 @@ async def test_health_and_metrics_answer_on_their_ports() -> None:
 
 
 async def test_a_port_of_zero_is_not_opened() -> None:
-    async with health.serve(address="256.0.0.1", health_port=0, metrics_port=0, ready=bool, metrics=bytes):
+    shown, _ = metrics()
+    async with health.serve(
+        address="256.0.0.1", health_port=0, metrics_port=0, ready=bool, metrics=shown.scrape
+    ):
         pass
 
 
