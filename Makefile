@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-kubernetes test-traffic test-prometheus control-plane control-plane-down lint types contracts check crds lock clean
+.PHONY: demo test test-kubernetes test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -29,6 +29,10 @@ control-plane: $(VENV)/.ready
 
 control-plane-down: $(VENV)/.ready
 	@$(BIN)/python -m tests.controlplane down
+
+# What the controller costs; ARGS="--rollouts 100,1000 --server kubernetes" chooses the sizes and the API server.
+bench-controller: $(VENV)/.ready
+	@$(BIN)/python -m benchmarks.controller $(ARGS)
 
 check: lint types contracts
 

@@ -1,0 +1,58 @@
+"""The API servers that a fleet can live on."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from benchmarks.controller.embedded import KUBECONFIG
+from benchmarks.controller.process import Process
+from tests.controlplane import programs
+from tests.controlplane.install import install
+from tests.controlplane.plane import ControlPlane
+
+_START = 30.0
+"""Seconds."""
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[Path]:
+    """The embedded API in a process of its own; its kubeconfig."""
+    kubeconfig = folder / KUBECONFIG
+    process = Process.start("benchmarks.controller.embedded", str(folder), log=folder / "server.log")
+    try:
+        deadline = time.monotonic() + _START
+        while not kubeconfig.exists():
+            if process.child.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"the server did not come up: {(folder / 'server.log').read_text()[-500:]}"
+                )
+            time.sleep(0.05)
+        yield kubeconfig
+    finally:
+        process.stop()
+
+
+@contextmanager
+def kubernetes(folder: Path) -> Iterator[Path]:
+    """The control plane of the tests: etcd, kube-apiserver and kube-controller-manager; its kubeconfig.
+
+    Raises:
+        NotAvailable: it is not built and cannot be; the message says what to install.
+    """
+    found = programs.find()
+    home = folder / "plane"
+    home.mkdir()
+    with ControlPlane(home, found) as plane:
+        install(plane.kubeconfig, found.gateway_api)
+        pods = Process.start("benchmarks.controller.pods", str(plane.kubeconfig), log=folder / "pods.log")
+        try:
+            yield plane.kubeconfig
+        finally:
+            pods.stop()
+
+
+SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[Path]]] = {
+    "embedded": embedded,
+    "kubernetes": kubernetes,
+}
