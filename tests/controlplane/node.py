@@ -23,11 +23,13 @@ from rollouts.embedded.proxy.envoy import Envoy
 from rollouts.embedded.workloads.cache import Cache
 from rollouts.kube.client import Client
 from rollouts.kube.http import connect
-from rollouts.kube.resources import ENDPOINT_SLICES
+from rollouts.kube.resources import Resource
 from tests.controlplane.namespaces import POD_NETWORK
 from tests.controlplane.standin import StandIn
 
 _STATS_ADDRESS = f"{POD_NETWORK}.255.254"
+_ENDPOINTS = Resource("", "v1", "Endpoints", "endpoints")
+"""The API server's proxy looks for these; an EndpointSlice alone does not do."""
 
 
 def _now() -> datetime:
@@ -76,20 +78,19 @@ async def _statistics(client: Client, envoy: Envoy) -> AsyncIterator[None]:
     await runner.setup()
     try:
         await web.TCPSite(runner, _STATS_ADDRESS, ADMIN_PORT).start()
-        await client.patch(ENDPOINT_SLICES, "envoy", _slice(), NAMESPACE, type="apply", force=True)
+        await client.patch(_ENDPOINTS, "envoy", _endpoints(), NAMESPACE, type="apply", force=True)
         yield
     finally:
         await runner.cleanup()
 
 
-def _slice() -> dict[str, object]:
+def _endpoints() -> dict[str, object]:
+    ports = [{"name": "admin", "port": ADMIN_PORT, "protocol": "TCP"}]
     return {
-        "apiVersion": ENDPOINT_SLICES.api_version,
-        "kind": ENDPOINT_SLICES.kind,
-        "metadata": {"name": "envoy", "labels": {"kubernetes.io/service-name": "envoy"}},
-        "addressType": "IPv4",
-        "ports": [{"name": "admin", "port": ADMIN_PORT, "protocol": "TCP"}],
-        "endpoints": [{"addresses": [_STATS_ADDRESS], "conditions": {"ready": True}}],
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {"name": "envoy"},
+        "subsets": [{"addresses": [{"ip": _STATS_ADDRESS}], "ports": ports}],
     }
 
 

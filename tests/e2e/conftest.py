@@ -10,15 +10,24 @@ from rollouts.kube.client import Client as Kube
 from rollouts.kube.errors import NotFound
 from rollouts.kube.http import connect
 from rollouts.kube.resources import NAMESPACES
+from tests.e2e.clusters import REAL
 from tests.e2e.live import Live
+
+collect_ignore = [] if REAL else ["kubernetes"]
+"""What only a real API server can show."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What sums up what all the others did comes last."""
+    items.sort(key=lambda item: item.path.name == "test_rights.py")
 
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     home = tmp_path_factory.mktemp("e2e") / "home"
-    live = Live(home, 0, 0)
+    live = Live.at(home)
     try:
-        live = Live.begin(home)
+        live.begin()
         yield live
         live.figures["controller RSS at the end"] = f"{live.megabytes() or 0:.0f} MB"
     finally:

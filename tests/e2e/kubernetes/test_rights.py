@@ -1,0 +1,28 @@
+"""The controller's account has the rights that it needs, and no others: all tests before this one tell."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.kubernetes import rights
+from tests.places import REPOSITORY
+
+MANIFEST = REPOSITORY / "crds/install/rbac.yaml"
+
+
+@pytest.fixture(scope="module")
+def events() -> list[rights.Object]:
+    log = os.environ.get("ROLLOUTS_TEST_AUDIT_LOG")
+    assert log, "the audit log of this cluster is not given; unset KUBECONFIG, and there will be one"
+    return list(rights.requests(Path(log)))
+
+
+def test_nothing_that_the_controller_asked_for_was_forbidden(events: list[rights.Object]) -> None:
+    assert len(events) > 1000, "run the whole lane"
+    assert rights.refused(events) == []
+
+
+def test_every_right_of_the_controller_was_needed_by_a_test(events: list[rights.Object]) -> None:
+    idle = rights.granted(MANIFEST) - rights.used(events)
+    assert sorted(map(str, idle)) == []
