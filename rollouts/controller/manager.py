@@ -13,7 +13,7 @@ from rollouts.controller.reconciler import Key, KeysOf, Reconciler, key_of
 from rollouts.controller.settings import RESYNC
 from rollouts.controller.workqueue import WorkQueue, backoff
 from rollouts.kube.client import Client
-from rollouts.kube.errors import ApiError, Conflict
+from rollouts.kube.errors import ApiError, Conflict, Terminating
 from rollouts.kube.fence import LeadershipLost
 from rollouts.kube.informer import Informer, Keep
 from rollouts.kube.outage import is_outage
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 def after_error(error: BaseException, failures: int) -> timedelta | None:
     """When to try a failed key again. None: not before its object changes."""
     match error:
-        case InvalidSpec():
+        case InvalidSpec() | Terminating():
             return None
         case ApiError(retry_after=float() as seconds):
             return max(backoff(failures), timedelta(seconds=seconds))
@@ -212,8 +212,9 @@ class _Loop:
 
     def _report(self, key: Key, error: BaseException, failures: int) -> None:
         named = {"kind": self.reconciler.resource.kind, "namespace": key.namespace, "object": key.name}
-        if isinstance(error, Conflict | LeadershipLost) or is_outage(error):
-            # Somebody was faster, and the next look decides anew; or it is told once, for all objects.
+        if isinstance(error, Conflict | LeadershipLost | Terminating) or is_outage(error):
+            # Somebody was faster, and the next look decides anew; or there is nothing left to look at;
+            # or it is told once, for all objects.
             _log.debug("%s", error, extra=named)
         elif isinstance(error, RolloutsError):
             log = _log.warning if failures in (1, 10) or failures % 100 == 0 else _log.debug

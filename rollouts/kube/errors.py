@@ -6,6 +6,7 @@ ApiError
 ├── Conflict       409: the object changed under us; read again
 ├── Gone           410: the watch or the page is too old; list again
 ├── Forbidden      401, 403
+├── Terminating    403: nothing can be made in a namespace that is being deleted
 ├── Invalid        400, 415, 422: the object is refused as it is; no retry
 ├── TooManyRequests 429: retry after what the server says
 └── ServerError    5xx: retry with backoff
@@ -60,6 +61,10 @@ class Forbidden(ApiError):
     """The credentials are missing, expired or do not allow this."""
 
 
+class Terminating(ApiError):
+    """The namespace is being deleted, and takes no new objects; those in it will be gone soon."""
+
+
 class Invalid(ApiError):
     """The server refuses the object; details.causes name the fields."""
 
@@ -97,6 +102,8 @@ def from_status(code: int, status: Object, request: str = "") -> ApiError:
     """Make the error that an answer stands for."""
     if code == 409 and status.get("reason") == "AlreadyExists":
         return AlreadyExists(code, status, request)
+    if code == 403 and _has_cause(status, "NamespaceTerminating"):
+        return Terminating(code, status, request)
     if code >= 500:
         return ServerError(code, status, request)
     return _BY_CODE.get(code, ApiError)(code, status, request)
@@ -107,3 +114,8 @@ def _seconds(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
         return None
     return min(float(value), _LONGEST_PUT_OFF)
+
+
+def _has_cause(status: Object, reason: str) -> bool:
+    causes = (status.get("details") or {}).get("causes") or ()
+    return any(cause.get("reason") == reason for cause in causes)

@@ -17,7 +17,7 @@ from typing import Literal
 from rollouts.api.errors import RolloutsError
 from rollouts.api.meta import Object, format_time
 from rollouts.kube.client import Client
-from rollouts.kube.errors import AlreadyExists, NotFound
+from rollouts.kube.errors import AlreadyExists, NotFound, Terminating
 from rollouts.kube.fence import LeadershipLost
 from rollouts.kube.outage import is_outage
 from rollouts.kube.resources import EVENTS
@@ -107,6 +107,8 @@ class Recorder:
             said, at = await self._queue.get()
             try:
                 await self._write(said, at)
+            except Terminating:
+                pass  # who deletes a namespace does not wait for what is said of what was in it
             except RolloutsError as error:
                 is_said = is_outage(error) or isinstance(error, LeadershipLost)
                 log = _log.debug if is_said else _log.warning

@@ -5,8 +5,8 @@
     python -m tests.controlplane down              end that one
 
 The command of `exec` finds in its environment ROLLOUTS_TEST_KUBECONFIG, an administrator's; and
-ROLLOUTS_TEST_AUDIT_LOG, what the controller's account asked for. It runs in a network of its own, in which
-the addresses of pods are local. With KUBECONFIG set, `exec` uses that cluster instead, from this network.
+ROLLOUTS_TEST_AUDIT, a folder with what the controller's account asked for. It runs in a network of its own,
+in which the addresses of pods are local. With KUBECONFIG set, `exec` uses that cluster instead, from here.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def run(command: Sequence[str]) -> int:
         install(plane.kubeconfig, found.gateway_api)
         seen = {
             "ROLLOUTS_TEST_KUBECONFIG": str(plane.kubeconfig),
-            "ROLLOUTS_TEST_AUDIT_LOG": str(plane.audit_log),
+            "ROLLOUTS_TEST_AUDIT": str(plane.audit),
         }
         return _call(command, seen)
 

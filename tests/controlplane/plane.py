@@ -9,7 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,17 +37,26 @@ class ControlPlane:
 
     As a default cluster has them: RBAC and the Node authorizer, the default admission plugins and
     NodeRestriction, service account tokens.
+
+    Args:
+        folder: where everything is kept; it is deleted at the end.
+        programs: what is started.
+        audit: the folder for what the controller's account asks for; by default inside the other.
+        flags: further ones of kube-apiserver.
     """
 
-    def __init__(self, folder: Path, programs: Programs) -> None:
+    def __init__(
+        self, folder: Path, programs: Programs, *, audit: Path | None = None, flags: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self._keep = bool(os.environ.get("ROLLOUTS_TEST_KEEP"))
         self.programs = programs
         self.port = free_port()
         self.kubeconfig = folder / "kubeconfig"
         """Of an administrator."""
-        self.audit_log = folder / "audit.log"
-        """What the controller's account asked for, a JSON object a line."""
+        self.audit = audit or folder / "audit"
+        """A folder: what the controller's account asked for, a JSON object a line."""
+        self._flags = tuple(flags)
         self._etcd_port, self._peer_port = free_port(), free_port()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -200,8 +209,9 @@ class ControlPlane:
             # A Service that points at a loopback address would be refused by its own validation.
             "--endpoint-reconciler-type=none",
             f"--audit-policy-file={HERE / 'audit-policy.yaml'}",
-            f"--audit-log-path={self.audit_log}",
+            f"--audit-log-path={self.audit / f'{self.port}.log'}",
             "--profiling=false",
+            *self._flags,
         )
 
     def _controller_manager_flags(self) -> Iterable[str]:

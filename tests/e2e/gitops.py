@@ -1,6 +1,6 @@
 """A shop in Git, its Application, and the push that a Git server announces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -19,8 +19,17 @@ class Shop:
         self.live, self.cd, self.ns = live, cd, cd.namespace
         self.repo = Repo(folder / "repository")
 
-    async def create(self, *objects: Object, annotations: Object | None = None) -> str:
-        """Commit the objects, make the Application, and return the commit."""
+    async def create(
+        self,
+        *objects: Object,
+        annotations: Object | None = None,
+        namespace: str = "",
+        options: Sequence[str] = (),
+    ) -> str:
+        """Commit the objects, make the Application, and return the commit.
+
+        They are for `namespace`, by default the test's own, and synced with `options`.
+        """
         revision = self.write(*objects)
         application = {
             "apiVersion": "argoproj.io/v1alpha1",
@@ -29,8 +38,14 @@ class Shop:
             "spec": {
                 "project": "default",
                 "source": {"repoURL": self.repo.url, "path": ".", "targetRevision": "main"},
-                "destination": {"server": "https://kubernetes.default.svc", "namespace": self.ns},
-                "syncPolicy": {"automated": {"prune": True, "selfHeal": True}},
+                "destination": {
+                    "server": "https://kubernetes.default.svc",
+                    "namespace": namespace or self.ns,
+                },
+                "syncPolicy": {
+                    "automated": {"prune": True, "selfHeal": True},
+                    "syncOptions": list(options),
+                },
             },
         }
         await self.live.apply(self.ns, application)
@@ -39,6 +54,13 @@ class Shop:
     def write(self, *objects: Object) -> str:
         """Commit all objects of the shop."""
         return self.repo.commit({"all.yaml": yaml.safe_dump_all(objects)})
+
+    async def push(self, *objects: Object) -> str:
+        """Commit these objects in place of those before, and announce it."""
+        revision = self.write(*objects)
+        answer = await self.announce()
+        assert answer.status_code == 200, answer.text
+        return revision
 
     def set_version(self, old: str, new: str) -> str:
         """Commit another tag, as a CI job does."""

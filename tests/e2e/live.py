@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,7 @@ class Live:
     """How long things took; the run ends with them."""
     figures: dict[str, str] = field(default_factory=dict)
     """Other measurements."""
+    _mark: str = field(default_factory=lambda: uuid.uuid4().hex[:5])
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @staticmethod
@@ -95,13 +97,13 @@ class Live:
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     def new_namespace(self) -> str:
-        """A name that no test had."""
-        return f"e2e-{next(self._numbers)}"
+        """A name that no test had, nor one of an earlier run on the same cluster."""
+        return f"e2e-{self._mark}-{next(self._numbers)}"
 
-    def start_controller(self) -> None:
+    def start_controller(self, *more: str) -> None:
         """Start it; an hour between two looks at Git, so that what is quicker is due to something else."""
         options = ["--git-poll-interval", "1h", "--metrics-port", str(self.metrics_port)]
-        options += ["--health-port", str(self.health_port), "--webhook-port", str(self.webhook_port)]
+        options += ["--health-port", str(self.health_port), "--webhook-port", str(self.webhook_port), *more]
         command = [sys.executable, "-m", "rollouts", "controller"]
         with (self.home / "controller.log").open("ab") as log:
             self.controller = subprocess.Popen(

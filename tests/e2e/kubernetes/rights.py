@@ -34,12 +34,13 @@ def granted(manifest: Path) -> set[Right]:
     }
 
 
-def requests(audit_log: Path) -> Iterator[Object]:
-    """The requests of the account to resources, oldest first."""
-    for line in audit_log.read_text().splitlines():
-        event = json.loads(line)
-        if "objectRef" in event:
-            yield event
+def requests(folder: Path) -> Iterator[Object]:
+    """The requests of the account to resources, by the audit logs of a folder."""
+    for path in folder.glob("*.log"):
+        for line in path.read_text().splitlines():
+            event = json.loads(line)
+            if "objectRef" in event:
+                yield event
 
 
 def used(events: Iterable[Object]) -> set[Right]:

@@ -13,7 +13,7 @@ MANIFEST = REPOSITORY / "crds/install/rbac.yaml"
 
 @pytest.fixture(scope="module")
 def events() -> list[rights.Object]:
-    log = os.environ.get("ROLLOUTS_TEST_AUDIT_LOG")
+    log = os.environ.get("ROLLOUTS_TEST_AUDIT")
     assert log, "the audit log of this cluster is not given; unset KUBECONFIG, and there will be one"
     return list(rights.requests(Path(log)))
 
