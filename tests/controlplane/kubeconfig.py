@@ -18,10 +18,15 @@ def by_certificate(server: str, ca: Path, certificate: Path, key: Path) -> Objec
     return _config(server, _inline(ca), user)
 
 
-def by_token_file(admin: Object, token: Path) -> Object:
-    """As `admin`, but for the holder of the token in a file, which is read again when it changes."""
+def by_token_file(admin: Object, token: Path, namespace: str) -> Object:
+    """As `admin`, but for the holder of the token in a file, which is read again when it changes.
+
+    `namespace` is its own, as the pod of the controller has one.
+    """
     cluster = admin["clusters"][0]["cluster"]
-    return _config(cluster["server"], cluster["certificate-authority-data"], {"tokenFile": str(token)})
+    config = _config(cluster["server"], cluster["certificate-authority-data"], {"tokenFile": str(token)})
+    config["contexts"][0]["context"]["namespace"] = namespace
+    return config
 
 
 def _config(server: str, ca: str, user: Object) -> Object:

@@ -74,10 +74,14 @@ class Embedded:
 
 @dataclass
 class Real:
-    """A real API server: pods are processes here, and the controller has its own account and no more."""
+    """A real API server; the controller has its own account and no more.
+
+    Pods are processes behind an Envoy, or are stood in for.
+    """
 
     kubeconfig: Path
     home: Path
+    stand_in: bool = False
     _node: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
     _port: int = field(default=0, init=False)
 
@@ -91,9 +95,10 @@ class Real:
         token = self.home / "token"
         token.touch(mode=0o600)
         token.write_text(kubectl(self.kubeconfig, "create", "token", account, "-n", namespace))
-        config = kubeconfig.by_token_file(kubeconfig.read(self.kubeconfig), token)
+        config = kubeconfig.by_token_file(kubeconfig.read(self.kubeconfig), token, namespace)
         kubeconfig.write(self.controller_kubeconfig, config)
-        command = [sys.executable, "-m", "tests.controlplane.node", "--processes"]
+        command = [sys.executable, "-m", "tests.controlplane.node"]
+        command += [] if self.stand_in else ["--processes"]
         with (self.home / "node.log").open("ab") as log:
             self._node = subprocess.Popen(
                 [*command, "--kubeconfig", str(self.kubeconfig)], stdout=subprocess.PIPE, stderr=log

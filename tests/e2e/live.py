@@ -54,8 +54,13 @@ class Live:
 
     @staticmethod
     def at(home: Path, *, metrics_port: int = 0) -> "Live":
+        """Not started yet, on the cluster that the environment names."""
+        return Live.on(clusters.choose(home), home, metrics_port=metrics_port)
+
+    @staticmethod
+    def on(cluster: Cluster, home: Path, *, metrics_port: int = 0) -> "Live":
         """Not started yet."""
-        return Live(home, clusters.choose(home), free_port(), free_port(), metrics_port)
+        return Live(home, cluster, free_port(), free_port(), metrics_port)
 
     def begin(self) -> None:
         """Start the cluster and the controller; `end` must follow, whatever comes of it."""

@@ -15,7 +15,7 @@ from rollouts.embedded.proxy.routes import Seen, configure
 from rollouts.embedded.workloads.cache import Cache
 from rollouts.embedded.workloads.events import warning
 from rollouts.embedded.workloads.pods import Clock
-from rollouts.kube.errors import AlreadyExists, ApiError, Unreachable
+from rollouts.kube.errors import AlreadyExists, ApiError, NotFound, Terminating, Unreachable
 from rollouts.kube.resources import (
     ENDPOINT_SLICES,
     EVENTS,
@@ -143,5 +143,6 @@ class IngressController:
             component=CONTROLLER,
             now=self._clock(),
         )
-        with suppress(AlreadyExists):
+        # Where the namespace goes away, so does the problem.
+        with suppress(AlreadyExists, Terminating, NotFound):
             await self._cache.client.create(EVENTS, event, problem.namespace)
