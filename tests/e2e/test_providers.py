@@ -113,11 +113,16 @@ async def test_no_answer_of_prometheus_is_never_a_success_and_each_says_why(
         "bad": "Failed",
         **dict.fromkeys(("empty", "html", "slow", "down"), "Error"),
     }
-    warned = await live.kubectl("get", "events", "-n", ns, "-o", "jsonpath={.items[*].message}")
-    for mood, word in {"html": "<html>", "slow": "within 1 s", "down": "refused"}.items():
+    reasons = {"html": "<html>", "slow": "within 1 s", "down": "refused"}
+    for mood, word in reasons.items():
         assert word in told[mood][1], told[mood]
         assert told[mood][1] in said[mood]
-        assert told[mood][1] in warned
+
+    async def warned() -> bool:
+        events = await live.kubectl("get", "events", "-n", ns, "-o", "jsonpath={.items[*].message}")
+        return all(told[mood][1] in events for mood in reasons)
+
+    await until(warned)
 
 
 async def test_a_background_analysis_takes_a_canary_back_in_the_middle_of_a_pause(

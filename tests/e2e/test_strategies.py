@@ -1,6 +1,7 @@
 """What the strategies do beyond weights: switches, gates, histories, and what may be in the way."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
