@@ -13,7 +13,7 @@ test: $(VENV)/.ready
 
 # A real kube-apiserver, built with Go on first use; or the cluster of KUBECONFIG, or the programs of KUBEBUILDER_ASSETS.
 test-kubernetes: $(VENV)/.ready
-	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract tests/kubernetes tests/e2e $(ARGS)
+	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract tests/e2e $(ARGS)
 
 # A million requests through Envoy, while everything happens to what answers them; `make test` sends fewer.
 test-traffic: $(VENV)/.ready

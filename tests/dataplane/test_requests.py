@@ -35,9 +35,9 @@ _FULL_SPEED = 1500.0
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     home = tmp_path_factory.mktemp("dataplane") / "home"
-    made = Live(home, 0, 0)
+    made = Live.at(home)
     try:
-        made = Live.begin(home)
+        made.begin()
         yield made
     finally:
         made.end()

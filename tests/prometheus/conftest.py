@@ -16,9 +16,9 @@ from tests.prometheus.server import Prometheus, program
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     program("prometheus")
     home = tmp_path_factory.mktemp("prometheus") / "home"
-    made = Live(home, 0, 0)
+    made = Live.at(home, metrics_port=free_port())
     try:
-        made = Live.begin(home, metrics_port=free_port())
+        made.begin()
         yield made
     finally:
         made.end()
