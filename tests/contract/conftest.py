@@ -1,55 +1,91 @@
-"""One suite, several back ends: the embedded API in process and over HTTPS, and a real one if it is given.
+"""One suite, three back ends: the embedded API in process and over HTTPS, and a real one if it is given.
 
-`ROLLOUTS_CONTRACT_KUBECONFIG` names a kubeconfig of a cluster to run the same cases on; each works in a
-namespace of its own. No controllers need to run there.
+`ROLLOUTS_CONTRACT_KUBECONFIG` names a kubeconfig of a cluster to run the same cases on. Each test works in a
+namespace of its own; a module's tests share a server. Of a real cluster's controllers the suite needs the
+garbage collector and those of namespaces and service accounts.
 """
 
-import os
+import asyncio
+import copy
 import uuid
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pytest
 
-from rollouts.embedded.api import ApiServer, InProcess
-from rollouts.embedded.api.http import serve
-from rollouts.kube.client import Client
-from rollouts.kube.http import connect
-from rollouts.kube.resources import NAMESPACES
+from rollouts.kube.errors import NotFound
+from rollouts.kube.resources import CRDS, NAMESPACES, Resource
+from tests.contract.back_ends import BACK_ENDS, REAL, WIDGETS, Cluster, back_end
 
-REAL = os.environ.get("ROLLOUTS_CONTRACT_KUBECONFIG", "")
+SERVICE_ACCOUNTS = Resource("", "v1", "ServiceAccount", "serviceaccounts")
 
 
-@dataclass
-class Cluster:
-    """A back end and the namespace that a test has to itself."""
-
-    client: Client
-    namespace: str
-
-
-@asynccontextmanager
-async def back_end(name, folder):
-    """A client of one of the back ends."""
-    if name == "real":
-        yield await connect(REAL)
+@pytest.fixture(scope="session")
+def group(tmp_path_factory):
+    """The group of the custom kind: a new one for each session, so that sessions can share a cluster."""
+    group = f"contract-{uuid.uuid4().hex[:8]}.example.com"
+    if not REAL:
+        yield group
         return
-    server = ApiServer(lambda: datetime.now(UTC))
-    if name == "in process":
-        yield Client(InProcess(server))
-        return
-    async with await serve(server, kubeconfig_path=folder / "kubeconfig"):
-        yield await connect(str(folder / "kubeconfig"))
+    asyncio.run(_install(definition(group)))
+    yield group
+    asyncio.run(_uninstall(group))
 
 
-@pytest.fixture(params=["in process", "over https", *(["real"] if REAL else [])])
-async def cluster(request, tmp_path):
-    namespace = f"contract-{uuid.uuid4().hex[:8]}"
-    async with back_end(request.param, tmp_path) as client:
-        await client.create(NAMESPACES, {"metadata": {"name": namespace}})
+def definition(group):
+    """The definition of Widgets in a group."""
+    crd = copy.deepcopy(WIDGETS)
+    crd["metadata"]["name"] = f"widgets.{group}"
+    crd["spec"]["group"] = group
+    return crd
+
+
+async def _install(crd):
+    with back_end("real", None) as real:
+        client = await real.connect()
         try:
-            yield Cluster(client, namespace)
+            await client.create(CRDS, crd)
+            served = Resource(crd["spec"]["group"], "v1", "Widget", "widgets")
+            async with asyncio.timeout(60):
+                while True:
+                    try:
+                        await client.list(served)
+                        return
+                    except NotFound:
+                        await asyncio.sleep(0.1)
         finally:
-            await client.delete(NAMESPACES, namespace)
             await client.close()
+
+
+async def _uninstall(group):
+    with back_end("real", None) as real:
+        client = await real.connect()
+        await client.delete(CRDS, f"widgets.{group}")
+        await client.close()
+
+
+@pytest.fixture(scope="module", params=BACK_ENDS)
+def server(request, tmp_path_factory, group):
+    """A back end that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("contract")
+    with back_end(request.param, folder, definition(group)) as found:
+        yield found
+
+
+@pytest.fixture
+async def cluster(server, group):
+    namespace = f"contract-{uuid.uuid4().hex[:8]}"
+    client = await server.connect()
+    try:
+        await client.create(NAMESPACES, {"metadata": {"name": namespace}})
+        yield Cluster(client, namespace, server.name, Resource(group, "v1", "Widget", "widgets"))
+        await client.delete(NAMESPACES, namespace)
+    finally:
+        await client.close()
+
+
+@pytest.fixture
+async def pods(cluster):
+    """A cluster in which pods can be created: a real one wants the namespace's service account first."""
+    if cluster.is_real:
+        path = cluster.path(SERVICE_ACCOUNTS, "default")
+        await cluster.until(lambda: cluster.send("GET", path), lambda answer: answer.code == 200)
+    return cluster

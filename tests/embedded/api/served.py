@@ -23,11 +23,13 @@ def served(kubeconfig: Path, *crds: dict) -> Iterator[Serving]:
         server.install_crds(crds)
         return await serve(server, kubeconfig_path=kubeconfig)
 
-    serving = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
     try:
-        yield serving
+        serving = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        try:
+            yield serving
+        finally:
+            asyncio.run_coroutine_threadsafe(serving.close(), loop).result(10)
     finally:
-        asyncio.run_coroutine_threadsafe(serving.close(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
