@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from multidict import CIMultiDictProxy
 from aiohttp.abc import AbstractStreamWriter
 
 from rollouts.api.meta import Object
@@ -249,8 +250,9 @@ def _put_off(request: Request, answer: Response) -> float | None:
     return wait if wait is not None and wait <= _LONGEST_WAIT else None
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def _lower(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+    """Headers by name; what is told in several lines of one name (Warning) is one list."""
+    return {name.lower(): ", ".join(headers.getall(name)) for name in headers}
 
 
 def _json_or_text(data: bytes) -> Any:

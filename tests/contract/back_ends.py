@@ -1,6 +1,7 @@
 """The back ends of the contract suite, and how a test speaks to one of them."""
 
 import asyncio
+import io
 import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from rollouts.kube.resources import Resource
 from rollouts.kube.transport import Request, Response
 from tests.embedded.api.served import served
 
-REAL = os.environ.get("ROLLOUTS_CONTRACT_KUBECONFIG", "")
+REAL = os.environ.get("ROLLOUTS_TEST_KUBECONFIG", "")
 """A kubeconfig of a real cluster to run the same cases on."""
 BACK_ENDS = ("in process", "over https", *(("real",) if REAL else ()))
 over_the_wire = pytest.mark.parametrize("server", BACK_ENDS[1:], indirect=True, scope="module")
@@ -63,6 +64,12 @@ def back_end(name: str, folder: Path, *crds: Any) -> Iterator[BackEnd]:
             yield BackEnd(name, str(folder / "kubeconfig"))
 
 
+async def _again_and_again(ask: Any) -> AsyncGenerator[Any, None]:
+    while True:
+        yield await ask()
+        await asyncio.sleep(0.05)
+
+
 @dataclass
 class Cluster:
     """A back end and the namespace that a test has to itself."""
@@ -101,7 +108,11 @@ class Cluster:
         async with (
             aiohttp.ClientSession() as session,
             session.request(
-                method, endpoint.server + path, data=raw, headers=headers, ssl=endpoint.tls or True
+                method,
+                endpoint.server + path,
+                data=io.BytesIO(raw),
+                headers=headers,
+                ssl=endpoint.tls or True,
             ) as answer,
         ):
             data = await answer.read()
@@ -129,7 +140,13 @@ class Cluster:
         return [item["metadata"]["name"] for item in (await self.listed(resource, **query))["items"]]
 
     async def patch(
-        self, resource: Resource, name: str, body: Any, type: str = "merge", subresource: str = "", **query: str
+        self,
+        resource: Resource,
+        name: str,
+        body: Any,
+        type: str = "merge",
+        subresource: str = "",
+        **query: str,
     ) -> Response:
         """Change, and take whatever is answered."""
         path = self.path(resource, name, subresource)
@@ -160,9 +177,10 @@ class Cluster:
     async def until(self, ask: Any, is_so: Any) -> Any:
         """Ask until an answer is as wanted."""
         async with asyncio.timeout(60):
-            while not is_so(answer := await ask()):
-                await asyncio.sleep(0.05)
-        return answer
+            async for answer in _again_and_again(ask):
+                if is_so(answer):
+                    return answer
+        raise AssertionError
 
     @staticmethod
     def _good(answer: Response) -> Any:

@@ -1,6 +1,6 @@
 """One suite, three back ends: the embedded API in process and over HTTPS, and a real one if it is given.
 
-`ROLLOUTS_CONTRACT_KUBECONFIG` names a kubeconfig of a cluster to run the same cases on. Each test works in a
+`ROLLOUTS_TEST_KUBECONFIG` names a kubeconfig of a cluster to run the same cases on. Each test works in a
 namespace of its own; a module's tests share a server. Of a real cluster's controllers the suite needs the
 garbage collector and those of namespaces and service accounts.
 """

@@ -71,16 +71,6 @@ async def test_generation_counts_spec_changes(cluster):
     assert more["metadata"]["generation"] == 2
 
 
-async def test_status_is_written_through_its_subresource_alone(cluster):
-    client, here = cluster.client, cluster.namespace
-    await client.create(REPLICA_SETS, workload("ReplicaSet", replicas=0), here)
-    patch = {"spec": {"replicas": 7}, "status": {"replicas": 3}}
-    after = await client.patch(REPLICA_SETS, "web", patch, here, subresource="status")
-    assert (after["spec"]["replicas"], after["status"]["replicas"]) == (0, 3)
-    after = await client.patch(REPLICA_SETS, "web", {"status": {"replicas": 5}}, here)
-    assert after["status"]["replicas"] == 3
-
-
 async def test_defaults_are_filled_in(cluster):
     client, here = cluster.client, cluster.namespace
     spec = (await client.create(DEPLOYMENTS, workload(), here, dry_run=True))["spec"]

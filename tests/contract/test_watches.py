@@ -2,9 +2,6 @@
 
 import asyncio
 
-import pytest
-
-from rollouts.kube.errors import ApiError
 from rollouts.kube.resources import CONFIG_MAPS
 
 
@@ -75,12 +72,6 @@ async def test_a_watch_ends_at_its_timeout(cluster):
     events = await start(cluster, timeoutSeconds="1", fieldSelector="metadata.name=nothing")
     async with asyncio.timeout(10):
         assert [event async for event in events if event["type"] != "BOOKMARK"] == []
-
-
-async def test_a_version_of_the_future_is_refused(cluster):
-    events = await start(cluster, resourceVersion="99999999999", timeoutSeconds="1")
-    with pytest.raises(ApiError):
-        await take(events, 1)
 
 
 async def test_taking_off_the_last_finalizer_is_told_as_the_deletion_alone(cluster):

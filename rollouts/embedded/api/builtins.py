@@ -93,13 +93,15 @@ def _workloads() -> Iterator[Kind]:
     yield _kind("apps", "ControllerRevision", "controllerrevisions")
     yield _workload("batch", "Job", "jobs", fields=("status.successful",), orphan_by_default=True)
     yield _workload("batch", "CronJob", "cronjobs", "cj")
-    yield _workload(
+    yield _kind(
         "autoscaling",
         "HorizontalPodAutoscaler",
         "horizontalpodautoscalers",
         "hpa",
         version="v2",
         model="V2HorizontalPodAutoscaler",
+        status=True,
+        listed_in_all=True,
     )
 
 
@@ -107,7 +109,7 @@ def _network() -> Iterator[Kind]:
     yield _kind("networking.k8s.io", "Ingress", "ingresses", "ing", status=True, generation=True)
     yield _kind("networking.k8s.io", "IngressClass", "ingressclasses", namespaced=False, generation=True)
     yield _kind("networking.k8s.io", "NetworkPolicy", "networkpolicies", "netpol", generation=True)
-    yield _kind("discovery.k8s.io", "EndpointSlice", "endpointslices")
+    yield _kind("discovery.k8s.io", "EndpointSlice", "endpointslices", generation=True)
 
 
 def _rules() -> Iterator[Kind]:

@@ -47,19 +47,38 @@ def _container(container: dict[str, Any]) -> None:
     for port in container.get("ports") or ():
         fill(port, {"protocol": "TCP"})
     for source in container.get("env") or ():
-        if reference := (source.get("valueFrom") or {}).get("fieldRef"):
-            fill(reference, {"apiVersion": "v1"})
+        _field_reference(source.get("valueFrom") or {})
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if found := container.get(probe):
             fill(found, _PROBE)
-            if get := found.get("httpGet"):
-                fill(get, {"path": "/", "scheme": "HTTP"})
+            _request(found)
+    for hook in (container.get("lifecycle") or {}).values():
+        _request(hook or {})
+
+
+def _request(handler: dict[str, Any]) -> None:
+    if get := handler.get("httpGet"):
+        fill(get, {"path": "/", "scheme": "HTTP"})
+
+
+def _field_reference(source: dict[str, Any]) -> None:
+    if reference := source.get("fieldRef"):
+        fill(reference, {"apiVersion": "v1"})
 
 
 def _volume(volume: dict[str, Any]) -> None:
-    for source in ("secret", "configMap", "downwardAPI", "projected"):
-        if found := volume.get(source):
+    for name in ("secret", "configMap", "downwardAPI", "projected"):
+        if found := volume.get(name):
             fill(found, {"defaultMode": 420})
+    if "hostPath" in volume:
+        volume["hostPath"].setdefault("type", "")
+    for item in (volume.get("downwardAPI") or {}).get("items") or ():
+        _field_reference(item)
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        if token := source.get("serviceAccountToken"):
+            fill(token, {"expirationSeconds": 3600})
+        for item in (source.get("downwardAPI") or {}).get("items") or ():
+            _field_reference(item)
 
 
 def _template(spec: dict[str, Any]) -> None:
@@ -100,6 +119,7 @@ def _deployment(obj: Object) -> None:
     if strategy["type"] == "RollingUpdate":
         fill(strategy.setdefault("rollingUpdate", {}), {"maxUnavailable": "25%", "maxSurge": "25%"})
     _template(spec)
+    obj.setdefault("status", {})
 
 
 def _replica_set(obj: Object) -> None:
@@ -112,15 +132,29 @@ def _replica_set(obj: Object) -> None:
 def _stateful_set(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     fill(spec, {"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady"})
-    fill(spec.setdefault("updateStrategy", {}), {"type": "RollingUpdate"})
+    _strategy(spec, partition=0)
+    retained = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
+    fill(retained, {"whenDeleted": "Retain", "whenScaled": "Retain"})
     _template(spec)
+    fill(obj.setdefault("status", {}), {"replicas": 0, "availableReplicas": 0})
+
+
+def _strategy(spec: dict[str, Any], **limits: int) -> None:
+    strategy = spec.setdefault("updateStrategy", {})
+    fill(strategy, {"type": "RollingUpdate"})
+    if strategy["type"] == "RollingUpdate":
+        fill(strategy.setdefault("rollingUpdate", {}), limits)
 
 
 def _daemon_set(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     fill(spec, {"revisionHistoryLimit": 10})
-    fill(spec.setdefault("updateStrategy", {}), {"type": "RollingUpdate"})
+    _strategy(spec, maxUnavailable=1, maxSurge=0)
     _template(spec)
+    counts = ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady")
+    fill(obj.setdefault("status", {}), dict.fromkeys(counts, 0))
+    annotations = obj["metadata"].setdefault("annotations", {})
+    fill(annotations, {"deprecated.daemonset.template.generation": str(obj["metadata"].get("generation", 1))})
 
 
 def _job(obj: Object) -> None:
@@ -128,14 +162,18 @@ def _job(obj: Object) -> None:
     fill(spec, {"backoffLimit": 6, "completionMode": "NonIndexed", "suspend": False, "manualSelector": False})
     if "completions" not in spec and "parallelism" not in spec:
         fill(spec, {"completions": 1})
-    fill(spec, {"parallelism": 1})
+    fill(spec, {"parallelism": 1, "podReplacementPolicy": "TerminatingOrFailed"})
     _template(spec)
+    obj.setdefault("status", {})
     uid = obj["metadata"].get("uid")
     if uid and not spec["manualSelector"]:
         labels = spec["template"]["metadata"].setdefault("labels", {})
         name = obj["metadata"]["name"]
         own = {"controller-uid": uid, "job-name": name}
-        labels.update(own | {f"batch.kubernetes.io/{key}": value for key, value in own.items()})
+        own |= {f"batch.kubernetes.io/{key}": value for key, value in own.items()}
+        labels.update(own)
+        # A job without labels has those of its pods.
+        obj["metadata"].setdefault("labels", dict(labels))
         fill(spec, {"selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}})
 
 
@@ -150,6 +188,10 @@ def _cron_job(obj: Object) -> None:
             "failedJobsHistoryLimit": 1,
         },
     )
+    job = spec.setdefault("jobTemplate", {})
+    job.setdefault("metadata", {})
+    _template(job.setdefault("spec", {}))
+    obj.setdefault("status", {})
 
 
 def _service(obj: Object) -> None:
@@ -158,10 +200,11 @@ def _service(obj: Object) -> None:
     for port in spec.get("ports") or ():
         fill(port, {"protocol": "TCP", "targetPort": port.get("port")})
     if spec["type"] != "ExternalName":
-        fill(
-            spec,
-            {"internalTrafficPolicy": "Cluster", "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"},
-        )
+        families: Object = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
+        if spec.get("clusterIP") == "None" and not spec.get("selector"):
+            # Whoever writes its endpoints may give it addresses of both families.
+            families = {"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack"}
+        fill(spec, {"internalTrafficPolicy": "Cluster", **families})
     obj.setdefault("status", {}).setdefault("loadBalancer", {})
 
 
@@ -172,7 +215,6 @@ def _namespace(obj: Object) -> None:
 
 
 def _secret(obj: Object) -> None:
-
     fill(obj, {"type": "Opaque"})
     plain = obj.pop("stringData", None) or {}
     if plain:
@@ -187,10 +229,31 @@ def _ingress(obj: Object) -> None:
 def _endpoint_slice(obj: Object) -> None:
     for port in obj.get("ports") or ():
         fill(port, {"protocol": "TCP", "name": ""})
+    for endpoint in obj.get("endpoints") or ():
+        endpoint.setdefault("conditions", {})
 
 
 def _horizontal_pod_autoscaler(obj: Object) -> None:
-    fill(obj.setdefault("spec", {}), {"minReplicas": 1})
+    usage = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
+    metrics = [{"type": "Resource", "resource": usage}]
+    fill(obj.setdefault("spec", {}), {"minReplicas": 1, "metrics": metrics})
+    fill(obj.setdefault("status", {}), {"desiredReplicas": 0})
+    obj["status"].setdefault("currentMetrics", None)
+
+
+def _budget(obj: Object) -> None:
+    counts = ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods")
+    fill(obj.setdefault("status", {}), dict.fromkeys(counts, 0))
+
+
+def _event(obj: Object) -> None:
+    obj.setdefault("eventTime", None)
+    fill(obj, {"source": {}, "reportingComponent": "", "reportingInstance": ""})
+
+
+def _claim(obj: Object) -> None:
+    fill(obj.setdefault("spec", {}), {"volumeMode": "Filesystem"})
+    fill(obj.setdefault("status", {}), {"phase": "Pending"})
 
 
 _BY_KIND: Mapping[tuple[str, str], Callable[[Object], None]] = {
@@ -207,6 +270,9 @@ _BY_KIND: Mapping[tuple[str, str], Callable[[Object], None]] = {
     ("networking.k8s.io", "ingresses"): _ingress,
     ("discovery.k8s.io", "endpointslices"): _endpoint_slice,
     ("autoscaling", "horizontalpodautoscalers"): _horizontal_pod_autoscaler,
+    ("policy", "poddisruptionbudgets"): _budget,
+    ("", "events"): _event,
+    ("", "persistentvolumeclaims"): _claim,
 }
 
 

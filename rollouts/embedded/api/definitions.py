@@ -27,6 +27,9 @@ def _annotate(raw: dict[str, Any], schema: dict[str, Any], rows: Mapping[str, Me
     for field, prop in schema.get("properties", {}).items():
         if prop.get("type") == "array":
             prop["x-kubernetes-list-type"] = "atomic"
+        if prop.get("additionalProperties") == {"x-kubernetes-int-or-string": True}:
+            # Limits, requests and the like.
+            prop["additionalProperties"]["format"] = "quantity"
         if field in rows:
             prop.update(_extensions(rows[field], prop))
             _default_keys(raw, rows[field], prop)

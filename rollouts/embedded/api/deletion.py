@@ -1,6 +1,6 @@
 """Deleting: preconditions, grace, finalizers; what depends on the deleted is the garbage collector's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,11 +8,11 @@ from typing import Any
 from rollouts.api.meta import Object, format_time
 from rollouts.embedded.api.kinds import Kind
 from rollouts.embedded.api.objects import Objects, view
-from rollouts.embedded.api.status import bad_request, conflict, forbidden, invalid, unsupported, wrong
+from rollouts.embedded.api.status import Cause, bad_request, conflict, forbidden, invalid, unsupported, wrong
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
-_POLICIES = ("Background", "Foreground", "Orphan")
+_POLICIES = ("Foreground", "Background", "Orphan")
 _LASTING = frozenset({"default", "kube-public", "kube-system", "rollouts-system"})
 """Namespaces that a cluster cannot be without: Kubernetes' own, and the one that holds the ingress."""
 
@@ -37,37 +37,48 @@ class DeleteOptions:
             Refusal: what is no option (400, 422).
         """
         body = body or {}
-        if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
+        if not isinstance(body, dict):
             raise bad_request("the body of a DELETE must be a DeleteOptions object")
+        if (said := body.get("kind", "DeleteOptions")) != "DeleteOptions":
+            raise bad_request(f'no kind "{said}" is registered for the options of a deletion')
         if not isinstance(body.get("preconditions") or {}, dict):
             raise bad_request("preconditions must be a map with uid and resourceVersion")
-        grace = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
-        if grace is not None:
-            try:
-                grace = int(grace)
-            except (TypeError, ValueError):
-                raise bad_request(f'gracePeriodSeconds: "{grace}" is no number of seconds') from None
-            if grace < 0:
-                grace = 1
         propagation = body.get("propagationPolicy") or query.get("propagationPolicy", "")
         orphans = body.get("orphanDependents", query.get("orphanDependents"))
+        dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+        causes = list(dry_run_errors(dry_run))
+        if propagation and orphans is not None:
+            why = "orphanDependents and deletionPropagation cannot be both set"
+            causes.append(wrong("propagationPolicy", propagation, why))
+        elif propagation and propagation not in _POLICIES:
+            causes.append(unsupported("propagationPolicy", propagation, (*_POLICIES, "nil")))
+        if causes:
+            raise invalid("DeleteOptions", "meta.k8s.io", "", causes)
         if not propagation and orphans is not None:
             propagation = "Orphan" if str(orphans).lower() == "true" else "Background"
-        if propagation and propagation not in _POLICIES:
-            cause = unsupported("propagationPolicy", propagation, _POLICIES)
-            raise invalid("DeleteOptions", "meta.k8s.io", "", [cause])
-        dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
-        if dry_run not in ([], ["All"]):
-            cause = wrong("dryRun", dry_run, "the only supported value is All")
-            raise invalid("DeleteOptions", "meta.k8s.io", "", [cause])
         preconditions = body.get("preconditions") or {}
         return cls(
             propagation=propagation,
-            grace=grace,
+            grace=_asked_grace(body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))),
             uid=preconditions.get("uid") or "",
             version=preconditions.get("resourceVersion") or "",
             dry_run=bool(dry_run),
         )
+
+
+def _asked_grace(seconds: Any) -> int | None:
+    if seconds is None:
+        return None
+    try:
+        return int(seconds) if int(seconds) >= 0 else 1
+    except (TypeError, ValueError):
+        raise bad_request(f'gracePeriodSeconds: "{seconds}" is no number of seconds') from None
+
+
+def dry_run_errors(asked: list[Any]) -> Iterator[Cause]:
+    """What is wrong with the parameter dryRun."""
+    if asked not in ([], ["All"]):
+        yield unsupported("dryRun", asked, ("All",))
 
 
 def delete(objects: Objects, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> Object:
@@ -100,13 +111,13 @@ def delete(objects: Objects, kind: Kind, namespace: str, name: str, options: Del
 
 def _check_preconditions(kind: Kind, obj: Object, options: DeleteOptions) -> None:
     meta = obj["metadata"]
-    for word, wanted, seen in (
-        ("UID", options.uid, meta["uid"]),
-        ("ResourceVersion", options.version, meta["resourceVersion"]),
+    for word, wanted, seen, may_be in (
+        ("UID", options.uid, meta["uid"], "deleted and then recreated"),
+        ("ResourceVersion", options.version, meta["resourceVersion"], "modified"),
     ):
         if wanted and wanted != seen:
-            why = f"Precondition failed: {word} in precondition: {wanted}, {word} in object meta: {seen}"
-            raise conflict(kind.plural, kind.group, meta["name"], why)
+            why = f"the {word} in the precondition ({wanted}) does not match the {word} in record ({seen})"
+            raise conflict(kind.kind, kind.group, meta["name"], f"{why}. The object might have been {may_be}")
 
 
 def remove_or_mark(objects: Objects, kind: Kind, obj: Object, options: DeleteOptions) -> Object | None:

@@ -14,7 +14,6 @@ _JSON = frozenset(
         "application/merge-patch+json",
         "application/json-patch+json",
         "application/strategic-merge-patch+json",
-        "application/apply-patch+json",
     }
 )
 _PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -36,6 +35,11 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+def is_known(content_type: str) -> bool:
+    """Whether bodies of this type are read."""
+    return content_type.partition(";")[0].strip().lower() in {*_JSON, *_YAML, _PROTOBUF}
+
+
 def decode(content_type: str, raw: bytes) -> Any:
     """The JSON value in a body; None for an empty one.
 
@@ -48,7 +52,7 @@ def decode(content_type: str, raw: bytes) -> Any:
     if kind == _PROTOBUF:
         return protobuf.decode(raw)
     if kind not in _JSON | _YAML:
-        raise unsupported_media(content_type, sorted(_JSON | _YAML))
+        raise unsupported_media(("application/json", "application/yaml", _PROTOBUF))
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:

@@ -14,7 +14,7 @@ from aiohttp import ClientConnectionResetError, web
 
 from rollouts.api.meta import Object
 from rollouts.embedded.api import certificates, kubeconfig
-from rollouts.embedded.api.encoding import decode, too_large
+from rollouts.embedded.api.encoding import decode, is_known, too_large
 from rollouts.embedded.api.server import ApiServer
 from rollouts.embedded.api.status import Refusal
 from rollouts.kube.transport import Request, Response
@@ -109,7 +109,7 @@ def _handler(server: ApiServer, token: str) -> _Handler:
             if request.query.get("watch", "").lower() in {"1", "true"} and request.method == "GET":
                 return await _watch(incoming, server.watch(request), request)
         except Refusal as refusal:
-            return _written(Response(code=refusal.code, body=refusal.status))
+            return _written(Response(code=refusal.code, body=refusal.body))
         return _written(await server.handle(request))
 
     return handle
@@ -131,8 +131,15 @@ async def _read(incoming: web.Request, path: str) -> Request:
         path=path,
         query=dict(incoming.query),
         headers=headers,
-        body=decode(headers.get("content-type", ""), raw),
+        body=_body(incoming.method, headers.get("content-type", ""), raw),
     )
+
+
+def _body(method: str, content_type: str, raw: bytes) -> Any:
+    """What a body says. A patch of an unknown type is left to who knows what the kind takes."""
+    if method == "PATCH" and not is_known(content_type):
+        return None
+    return decode(content_type, raw)
 
 
 def _written(answer: Response) -> web.Response:

@@ -8,12 +8,13 @@ from rollouts.embedded.api.status import (
     STALE,
     bad_request,
     conflict,
+    failed,
     forbidden_field,
     invalid,
-    required,
     wrong,
 )
 
+OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 Part = Literal["", "status"]
 """What a write may change: everything but the status, or the status alone."""
 _SERVER_OWNED = (
@@ -27,26 +28,18 @@ _SERVER_OWNED = (
 )
 
 
-def identify(kind: Kind, namespace: str, body: Object) -> Object:
+def identify(kind: Kind, namespace: str, body: Object, *, by_patch: bool = False) -> Object:
     """Check that a body is of the kind and the namespace that the path says; returns its metadata.
 
     Raises:
-        Refusal: 400.
+        Refusal: 400; 422 for what a patch or the definition of a custom kind has to do with it.
     """
     if not isinstance(body, dict) or not isinstance(body.get("metadata", {}), dict):
         raise bad_request(f"the body is no {kind.kind}: it needs a map with apiVersion, kind and metadata")
-    said = body.setdefault("apiVersion", kind.api_version), body.setdefault("kind", kind.kind)
-    if said != (kind.api_version, kind.kind):
-        raise bad_request(
-            f"the API version in the data ({said[0]}, kind {said[1]}) does not match the expected API version"
-            f" ({kind.api_version}, kind {kind.kind})"
-        )
+    _says_what_it_is(kind, body, by_patch=by_patch)
     meta: Object = body.setdefault("metadata", {})
     if (meta.get("namespace") or namespace) != namespace:
-        raise bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-            f" ({meta['namespace']} and {namespace or 'none'})"
-        )
+        raise bad_request(OTHER_NAMESPACE)
     if namespace:
         meta["namespace"] = namespace
     else:
@@ -54,16 +47,54 @@ def identify(kind: Kind, namespace: str, body: Object) -> Object:
     return meta
 
 
-def is_for(kind: Kind, meta: Object, before: Object) -> None:
+def _says_what_it_is(kind: Kind, body: Object, *, by_patch: bool) -> None:
+    """A custom object must say its kind; of a built-in one the path says enough."""
+    if not kind.custom:
+        said = body.setdefault("apiVersion", kind.api_version), body.setdefault("kind", kind.kind)
+        if said != (kind.api_version, kind.kind):
+            why = f"{said[1]} of {said[0]} cannot be handled as a {kind.kind} of {kind.api_version}"
+            raise invalid("", "", "", [wrong("patch", "", why)]) if by_patch else bad_request(why)
+        return
+    for key in ("kind", "apiVersion"):
+        if not body.get(key):
+            raise bad_request(
+                f"the object provided is unrecognized (must be of type {kind.kind}): '{key}' is missing"
+            )
+    if body["apiVersion"] != kind.api_version and not by_patch:
+        seen, wanted = body["apiVersion"], kind.api_version
+        raise bad_request(
+            f"the API version in the data ({seen}) does not match the expected API version ({wanted})"
+        )
+    causes = [
+        wrong(key, body[key], f"must be {wanted}")
+        for key, wanted in (("apiVersion", kind.api_version), ("kind", kind.kind))
+        if body[key] != wanted
+    ]
+    if causes:
+        raise invalid(body["kind"], kind.group, str(body.get("metadata", {}).get("name", "")), causes)
+
+
+def is_for(kind: Kind, meta: Object, before: Object, *, by_patch: bool = False) -> None:
     """Check that a write means the object as it is now.
 
     Raises:
-        Refusal: another incarnation or another version of it (409).
+        Refusal: another name (400); another incarnation or another version of it (409, 422 for the uid in a
+            patch).
     """
+    if (name := meta.get("name")) not in (None, "", before["name"]):
+        raise bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({before['name']})"
+        )
+    version = meta.get("resourceVersion") or "0"
+    if not str(version).isdigit():
+        raise failed(f'strconv.ParseUint: parsing "{version}": invalid syntax')
     if meta.get("uid") not in (None, "", before["uid"]):
+        if by_patch:
+            cause = wrong("metadata.uid", meta["uid"], "field is immutable")
+            raise invalid(kind.kind, kind.group, before["name"], [cause])
         why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {before['uid']}"
         raise conflict(kind.plural, kind.group, before["name"], why)
-    if meta.get("resourceVersion") not in (None, "", "0", before["resourceVersion"]):
+    if version not in ("0", before["resourceVersion"]):
         raise conflict(kind.plural, kind.group, before["name"], STALE)
 
 
@@ -76,9 +107,6 @@ def isolate(kind: Kind, old: Object, new: Object, part: Part, *, owners_too: boo
         new: what was sent; it is used up.
         part: what may change.
         owners_too: the write sets metadata.managedFields.
-
-    Raises:
-        Refusal: the name changes (422).
     """
     before = old["metadata"]
     if not owners_too and "managedFields" not in new["metadata"] and "managedFields" in before:
@@ -94,9 +122,6 @@ def isolate(kind: Kind, old: Object, new: Object, part: Part, *, owners_too: boo
     meta.pop("selfLink", None)
     if before.get("generateName"):
         meta.setdefault("generateName", before["generateName"])
-    if meta.get("name") != before["name"]:
-        cause = wrong("metadata.name", meta.get("name"), "field is immutable")
-        raise invalid(kind.kind, kind.group, before["name"], [cause])
     if kind.status:
         new.pop("status", None)
         if "status" in old:
@@ -134,7 +159,11 @@ def finalizers_only_leave(kind: Kind, new: Object, old: Object) -> None:
         return
     added = set(new["metadata"].get("finalizers") or ()) - set(old["metadata"].get("finalizers") or ())
     if added:
-        why = f"no new finalizers can be added if the object is being deleted, found {sorted(added)}"
+        listed = ", ".join(f'"{each}"' for each in sorted(added))
+        why = (
+            "no new finalizers can be added if the object is being deleted, found new finalizers"
+            f" []string{{{listed}}}"
+        )
         cause = forbidden_field("metadata.finalizers", why)
         raise invalid(kind.kind, kind.group, old["metadata"]["name"], [cause])
 
@@ -147,5 +176,5 @@ def require_version(kind: Kind, body: Object) -> None:
     """
     meta = body.get("metadata") or {}
     if kind.conditional_update and not meta.get("resourceVersion"):
-        cause = required("metadata.resourceVersion", "must be specified for an update")
-        raise invalid(kind.kind, kind.group, meta.get("name", ""), [cause])
+        cause = wrong("metadata.resourceVersion", 0, "must be specified for an update")
+        raise invalid(kind.plural, kind.group, meta.get("name", ""), [cause])

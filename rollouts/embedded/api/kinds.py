@@ -93,6 +93,10 @@ class Registry:
         """The kind behind a path, or None."""
         return self._kinds.get((group, version, plural))
 
+    def has(self, group: str, version: str) -> bool:
+        """Whether any kind of a group is served in a version."""
+        return any((kind.group, kind.version) == (group, version) for kind in self._kinds.values())
+
     def stored(self, key: tuple[str, str]) -> Kind | None:
         """Any served version of a stored kind."""
         return next((kind for kind in self._kinds.values() if kind.key == key), None)

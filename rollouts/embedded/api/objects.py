@@ -19,7 +19,7 @@ from rollouts.embedded.api.conform import conform
 from rollouts.embedded.api.isolation import Part, finalizers_only_leave, identify, is_for, isolate
 from rollouts.embedded.api.kinds import Kind, Registry
 from rollouts.embedded.api.rules import transition_errors
-from rollouts.embedded.api.status import Cause, Refusal, already_exists, bad_request, invalid, not_found
+from rollouts.embedded.api.status import Cause, Refusal, already_exists, failed, invalid, not_found
 from rollouts.embedded.api.storage import Storage
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
@@ -36,6 +36,8 @@ class Options:
     """What the server has to say although it accepts."""
     applied: bool = False
     """The object comes from a server-side apply and carries its managedFields."""
+    patched: bool = False
+    """The object is what a patch made of the stored one."""
 
 
 def copy(obj: Object) -> Object:
@@ -86,7 +88,7 @@ class Objects:
         """
         meta = identify(kind, namespace, body)
         if meta.get("resourceVersion"):
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            raise failed("resourceVersion should not be set on objects to be created")
         self._begin(kind, body, options)
         self._namespace_is_open(kind, namespace, str(meta.get("name", "")))
         obj = conform(kind, body, None, options)
@@ -125,7 +127,9 @@ class Objects:
             Refusal: 400, 409 or 422.
         """
         before = old["metadata"]
-        is_for(kind, identify(kind, before.get("namespace", ""), new), before)
+        by_patch = options.patched
+        meta = identify(kind, before.get("namespace", ""), new, by_patch=by_patch)
+        is_for(kind, meta, before, by_patch=by_patch)
         old = view(kind, old)
         new = isolate(kind, old, new, part, owners_too=options.applied)
         new = conform(kind, new, old, options)

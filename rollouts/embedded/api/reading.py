@@ -8,9 +8,10 @@ import orjson
 
 from rollouts.api.meta import Object
 from rollouts.embedded.api.objects import Objects, view
+from rollouts.embedded.api.query import check_list_options, not_a_version
 from rollouts.embedded.api.routes import Route
 from rollouts.embedded.api.selectors import selector
-from rollouts.embedded.api.status import Refusal, bad_request, gone
+from rollouts.embedded.api.status import bad_request, future, gone
 
 
 def list_objects(objects: Objects, route: Route, query: Mapping[str, str]) -> Object:
@@ -28,6 +29,7 @@ def list_objects(objects: Objects, route: Route, query: Mapping[str, str]) -> Ob
     found = [obj for obj in storage.list(kind.key, route.namespace) if predicate is None or predicate(obj)]
     found.sort(key=_place)
     version = storage.version
+    check_list_options(query)
     _is_fresh(version, query)
     if token := query.get("continue"):
         version, after = _read_token(token)
@@ -50,10 +52,9 @@ def _is_fresh(version: int, query: Mapping[str, str]) -> None:
     if not wanted or query.get("continue"):
         return
     if not wanted.isdigit():
-        raise bad_request(f'resourceVersion: Invalid value: "{wanted}": must be a whole number')
+        raise bad_request(f"invalid resource version: {not_a_version(wanted)}")
     if int(wanted) > version:
-        message = f"Too large resource version: {wanted}, current: {version}"
-        raise Refusal(504, "Timeout", message, retry_after=1)
+        raise future(int(wanted), version)
     if query.get("resourceVersionMatch") == "Exact" and int(wanted) != version:
         raise gone(f"The provided resource version is not kept: {wanted}; the current one is {version}")
 
@@ -65,9 +66,9 @@ def _place(obj: Object) -> tuple[str, str]:
 def _limit(text: str) -> int:
     if not text:
         return 0
-    if not text.isdigit():
-        raise bad_request(f'limit: Invalid value: "{text}": must be a whole number')
-    return int(text)
+    if not text.lstrip("-").isdigit():
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return max(0, int(text))
 
 
 def _token(version: int, last: Object) -> str:
@@ -79,4 +80,5 @@ def _read_token(token: str) -> tuple[int, tuple[str, str]]:
         version, namespace, name = orjson.loads(base64.urlsafe_b64decode(token))
         return int(version), (str(namespace), str(name))
     except (ValueError, TypeError, binascii.Error) as error:
-        raise bad_request("continue key is not valid: take it as the last page gave it") from error
+        why = "continue key is not valid: take it as the last page gave it"
+        raise bad_request(f"invalid continue token: {why}") from error

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from rollouts.embedded.api.kinds import Kind, Registry
-from rollouts.embedded.api.status import Refusal, no_such_path
+from rollouts.embedded.api.status import NoSuchPlace, Refusal, no_such_path
 
 _CONNECTIONS = frozenset({"exec", "attach", "portforward"})
 """Parts of a pod that are a connection into it."""
@@ -36,12 +36,14 @@ def find(registry: Registry, path: str) -> Route:
     elif parts[0] == "apis" and len(parts) > 3:
         group, version, parts = parts[1], parts[2], parts[3:]
     else:
-        raise no_such_path()
+        raise NoSuchPlace
     namespace = ""
     # `namespaces/{name}` is the namespace itself, `namespaces/{name}/{plural}` is what lives in it.
     if parts[0] == "namespaces" and len(parts) > 2 and parts[2] not in {"status", "finalize"}:
         namespace, parts = parts[1], parts[2:]
     kind = registry.find(group, version, parts[0])
+    if kind is None and not registry.has(group, version):
+        raise NoSuchPlace
     if kind is None or (namespace and not kind.namespaced):
         raise no_such_path()
     name, subresource = (*parts[1:3], "", "")[:2]

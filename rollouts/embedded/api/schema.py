@@ -4,42 +4,21 @@ Not here: rules in CEL (`rules.py`) and what the API server knows of its own kin
 (`validation.py`).
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from rollouts.api.meta import parse_time
+from rollouts.embedded.api.constraints import KEYWORDS, Errors, choice, combinations, violations, whole_number
 from rollouts.embedded.api.definitions import Schema, resolve
-from rollouts.embedded.api.status import Cause, required, unsupported, wrong, wrong_type
+from rollouts.embedded.api.quantities import RULE, canonical
+from rollouts.embedded.api.status import Cause, duplicate, required, wrong_type
 
 Path = tuple[Any, ...]
 """From the innermost key outwards: `(key, rest)`; rendered only when something is to be said."""
 
 _NOTHING: Schema = {}
-_CONSTRAINTS = frozenset(
-    {
-        "enum",
-        "pattern",
-        "format",
-        "minLength",
-        "maxLength",
-        "minItems",
-        "maxItems",
-        "minProperties",
-        "maxProperties",
-        "minimum",
-        "maximum",
-        "multipleOf",
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "not",
-    }
-)
 _PLAIN: dict[Any, type] = {"string": str, "boolean": bool, "integer": int}
 """Values of just these types, under a schema that says nothing else, need no closer look."""
 _DEFAULTED: dict[int, tuple[Schema, tuple[tuple[str, Schema], ...]]] = {}
@@ -58,11 +37,13 @@ _JSON_TYPES: dict[str, Callable[[Any], bool]] = {
 class Walk:
     """What one walk over an object found."""
 
-    drop_nulls: bool = False
-    """A null is as good as absent, as for the built-in kinds; else it must be nullable."""
+    builtin: bool = False
+    """The schema is that of a built-in type: quantities may be written as numbers."""
     unknown: list[str] = field(default_factory=list)
     """Paths of fields that the schema lacks; they are dropped."""
     mistyped: list[Cause] = field(default_factory=list)
+    unreadable: list[Cause] = field(default_factory=list)
+    """Values of the wrong type in metadata, which every kind's decoder reads."""
     causes: list[Cause] = field(default_factory=list)
 
     def object(self, schema: Schema, value: Any) -> Any:
@@ -76,15 +57,13 @@ class Walk:
             if not schema.get("nullable") and schema.get("type"):
                 self._mistype(schema["type"], value, path)
             return value
-        wanted = schema.get("type")
         if schema.get("x-kubernetes-int-or-string"):
-            # Floats come as quantities.
-            if isinstance(value, bool) or not isinstance(value, int | float | str):
-                self._mistype("integer or string", value, path)
-                return value
-        elif wanted is not None and not _JSON_TYPES[wanted](value):
+            return self._count_or_text(schema, value, path)
+        wanted = schema.get("type")
+        if wanted is not None and not _JSON_TYPES[wanted](value):
             if not (wanted == "integer" and isinstance(value, float) and value.is_integer()):
                 self._mistype(wanted, value, path)
+                self.causes += choice(schema, value, render(path))
                 return value
             value = int(value)
         if isinstance(value, dict):
@@ -93,14 +72,29 @@ class Walk:
             )
         elif isinstance(value, list):
             value = self._list(schema, value, path)
-        if not _CONSTRAINTS.isdisjoint(schema):
-            self._constraints(schema, value, path)
+        if not KEYWORDS.isdisjoint(schema):
+            self.causes += violations(schema, value, render(path), _errors_at(path))
         return value
 
     def _mistype(self, wanted: str, value: Any, path: Path) -> None:
         at, seen = render(path), _type_name(value)
         cause = wrong_type(at, seen, f'{at} in body must be of type {wanted}: "{seen}"')
         self.mistyped.append(cause)
+        if wanted == "integer" and seen == "number":
+            self.mistyped.append(whole_number(at))
+
+    def _count_or_text(self, schema: Schema, value: Any, path: Path) -> Any:
+        if self.builtin and schema.get("format") == "quantity":
+            text = canonical(value)
+            if text is None:
+                self.mistyped.append(wrong_type(render(path), value, RULE))
+            return text
+        if not isinstance(value, int | str) or isinstance(value, bool):
+            self._mistype("integer,string", value, path)
+            self.causes += combinations(schema, value, render(path), _errors_at(path))
+        elif not KEYWORDS.isdisjoint(schema):
+            self.causes += violations(schema, value, render(path), _errors_at(path))
+        return value
 
     def _dict(self, schema: Schema, value: dict[str, Any], path: Path, embedded: bool) -> dict[str, Any]:
         properties: Schema = schema.get("properties") or {}
@@ -119,7 +113,7 @@ class Walk:
                 if len(known) == 1 and type(item) is _PLAIN.get(known.get("type")):
                     result[name] = item
                     continue
-                if item is None and not known.get("nullable") and (self.drop_nulls or "default" in known):
+                if item is None and not known.get("nullable"):
                     continue
                 result[name] = self.value(known, item, (name, path))
             elif _keeps_unknown(schema, embedded):
@@ -130,11 +124,11 @@ class Walk:
         return result
 
     def _metadata(self, value: Any, path: Path) -> Any:
-        """In metadata a null is as good as absent for every kind: it is always read as a built-in type."""
-        inner = Walk(drop_nulls=True)
+        """Metadata is read as a built-in type in every kind."""
+        inner = Walk(builtin=True)
         value = inner.value({"$ref": "V1ObjectMeta"}, value, path)
         self.unknown += inner.unknown
-        self.mistyped += inner.mistyped
+        self.unreadable += inner.mistyped
         self.causes += inner.causes
         return value
 
@@ -143,8 +137,12 @@ class Walk:
         for name, known in _with_defaults(schema.get("properties") or _NOTHING):
             if name not in result:
                 result[name] = self.value(known, _copy(known["default"]), (name, path))
-        for name in schema.get("required") or ():
-            if name not in result and not (embedded and name in _ALWAYS):
+        needed = schema.get("required") or ()
+        if embedded and path:
+            # An object in an object says what it is.
+            needed = ("apiVersion", "kind", *needed)
+        for name in needed:
+            if name not in result and not (embedded and not path and name in _ALWAYS):
                 self.causes.append(required(render((name, path))))
 
     def _list(self, schema: Schema, value: list[Any], path: Path) -> list[Any]:
@@ -154,84 +152,21 @@ class Walk:
         result = [self.value(items, item, (index, path)) for index, item in enumerate(value)]
         kind = schema.get("x-kubernetes-list-type")
         if kind == "set":
-            self._unique([orjson.dumps(item) for item in result], result, path)
+            self._unique(result, path)
         elif kind == "map" and all(isinstance(item, dict) for item in result):
             keys = schema["x-kubernetes-list-map-keys"]
-            self._unique([orjson.dumps([item.get(key) for key in keys]) for item in result], result, path)
+            self._unique([{key: item[key] for key in keys if key in item} for item in result], path)
         return result
 
-    def _unique(self, marks: list[bytes], items: list[Any], path: Path) -> None:
+    def _unique(self, items: list[Any], path: Path) -> None:
+        marks = [orjson.dumps(item) for item in items]
         if len(set(marks)) == len(marks):
             return
         seen: set[bytes] = set()
         for index, mark in enumerate(marks):
             if mark in seen:
-                shown = orjson.dumps(items[index]).decode()[:200]
-                self.causes.append(
-                    Cause("FieldValueDuplicate", f"Duplicate value: {shown}", render((index, path)))
-                )
+                self.causes.append(duplicate(render((index, path)), items[index]))
             seen.add(mark)
-
-    def _constraints(self, schema: Schema, value: Any, path: Path) -> None:
-        choices = schema.get("enum")
-        if choices is not None and value not in choices:
-            self.causes.append(unsupported(render(path), value, [str(choice) for choice in choices]))
-        if isinstance(value, str):
-            self._text(schema, value, path)
-        elif isinstance(value, list):
-            self._bounds(schema, value, path, "Items", "items")
-        elif isinstance(value, dict):
-            self._bounds(schema, value, path, "Properties", "properties")
-        elif not isinstance(value, bool):
-            self._number(schema, value, path)
-        self._combinations(schema, value, path)
-
-    def _wrong(self, path: Path, value: Any, why: str) -> None:
-        at = render(path)
-        self.causes.append(wrong(at, value, f"{at} in body {why}"))
-
-    def _text(self, schema: Schema, value: str, path: Path) -> None:
-        self._bounds(schema, value, path, "Length", "chars long")
-        pattern = schema.get("pattern")
-        if pattern is not None and not _compiled(pattern).search(value):
-            self._wrong(path, value, f"should match '{pattern}'")
-        if schema.get("format") == "date-time" and not _is_time(value):
-            self._wrong(path, value, f'must be of type date-time: "{value}"')
-
-    def _bounds(self, schema: Schema, value: Any, path: Path, what: str, unit: str) -> None:
-        low, high, size = schema.get(f"min{what}"), schema.get(f"max{what}"), len(value)
-        if low is not None and size < low:
-            self._wrong(path, value, f"should have at least {low} {unit}")
-        if high is not None and size > high:
-            self._wrong(path, value, f"should have at most {high} {unit}")
-
-    def _number(self, schema: Schema, value: float, path: Path) -> None:
-        low, high, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
-        if low is not None and (value < low or (schema.get("exclusiveMinimum") and value == low)):
-            more = "greater than" if schema.get("exclusiveMinimum") else "greater than or equal to"
-            self._wrong(path, value, f"should be {more} {low}")
-        if high is not None and (value > high or (schema.get("exclusiveMaximum") and value == high)):
-            less = "less than" if schema.get("exclusiveMaximum") else "less than or equal to"
-            self._wrong(path, value, f"should be {less} {high}")
-        if step and value % step:
-            self._wrong(path, value, f"should be a multiple of {step}")
-
-    def _combinations(self, schema: Schema, value: Any, path: Path) -> None:
-        for part in schema.get("allOf") or ():
-            self._constraints_of(part, value, path)
-        if not schema.get("x-kubernetes-int-or-string"):
-            some, one = schema.get("anyOf"), schema.get("oneOf")
-            if some and all(_errors(part, value) for part in some):
-                self._wrong(path, value, "must validate at least one schema (anyOf)")
-            if one and sum(not _errors(part, value) for part in one) != 1:
-                self._wrong(path, value, "must validate one and only one schema (oneOf)")
-        if schema.get("not") and not _errors(schema["not"], value):
-            self._wrong(path, value, "must not validate the schema (not)")
-
-    def _constraints_of(self, part: Schema, value: Any, path: Path) -> None:
-        inner = Walk()
-        inner.value(part, value, path)
-        self.causes += [*inner.mistyped, *inner.causes]
 
 
 def _with_defaults(properties: Schema) -> tuple[tuple[str, Schema], ...]:
@@ -250,27 +185,19 @@ def _keeps_unknown(schema: Schema, embedded: bool) -> bool:
     return not (embedded or "type" in schema or schema.get("properties"))
 
 
-def _errors(part: Schema, value: Any) -> bool:
-    walk = Walk()
-    walk.value(part, value, ())
-    return bool(walk.causes or walk.mistyped)
+def _errors_at(path: Path) -> Errors:
+    """All that is wrong with the value at a path, by a schema."""
+
+    def errors(part: Schema, value: Any) -> list[Cause]:
+        walk = Walk()
+        walk.value(part, value, path)
+        return [*walk.mistyped, *walk.causes]
+
+    return errors
 
 
 def _copy(value: Any) -> Any:
     return orjson.loads(orjson.dumps(value)) if isinstance(value, dict | list) else value
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
-
-
-def _is_time(text: str) -> bool:
-    try:
-        parse_time(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _type_name(value: Any) -> str:
@@ -289,8 +216,6 @@ def render(path: Path) -> str:
     for key in reversed(keys):
         if isinstance(key, int):
             text += f"[{key}]"
-        elif re.fullmatch(r"[A-Za-z_$][\w$-]*", key):
-            text += f".{key}" if text else key
         else:
-            text += f"[{key}]"
+            text += f".{key}" if text else key
     return text or "<root>"

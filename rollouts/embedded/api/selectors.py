@@ -11,9 +11,10 @@ from rollouts.embedded.api.status import bad_request
 Predicate = Callable[[Object], bool]
 Labels = Mapping[str, str]
 
-_SET_TERM = re.compile(r"^\s*(?P<key>\S+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)\s*$")
-_EQUAL_TERM = re.compile(r"^\s*(?P<key>[^\s=!<>]+)\s*(?P<op>==|!=|=|>|<)\s*(?P<value>[^\s=!<>]*)\s*$")
-_KEY_TERM = re.compile(r"^\s*(?P<not>!?)\s*(?P<key>[A-Za-z0-9][-A-Za-z0-9_./]*)\s*$")
+_KEY = r"[A-Za-z0-9][-A-Za-z0-9_./]*"
+_SET_TERM = re.compile(rf"^\s*(?P<key>{_KEY})\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)\s*$")
+_EQUAL_TERM = re.compile(rf"^\s*(?P<key>{_KEY})\s*(?P<op>==|!=|=|>|<)\s*(?P<value>[^\s=!<>]*)\s*$")
+_KEY_TERM = re.compile(rf"^\s*(?P<not>!?)\s*(?P<key>{_KEY})\s*$")
 
 
 def label_selector(text: str) -> Callable[[Labels], bool] | None:
@@ -53,7 +54,8 @@ def _comparison(key: str, op: str, value: str, whole: str) -> Callable[[Labels],
     if op == "!=":
         return lambda labels: labels.get(key) != value
     if not re.fullmatch(r"-?\d+", value):
-        raise bad_request(f'"{value}" in the label selector "{whole}" must be an integer')
+        why = "for 'Gt', 'Lt' operators, the value must be an integer"
+        raise bad_request(f'unable to parse requirement: values[0]: Invalid value: "{value}": {why}')
     bound = int(value)
 
     def compare(labels: Labels) -> bool:
@@ -102,10 +104,14 @@ def field_selector(text: str, kind: Kind) -> Predicate | None:
 def _field_term(term: str, kind: Kind) -> Predicate:
     match = re.match(r"^\s*([^=!\s]+)\s*(==|=|!=)\s*(.*?)\s*$", term)
     if match is None:
-        raise bad_request(f'invalid selector: "{term}"; can\'t understand it as a field selector')
+        raise bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
     path, op, value = match.groups()
     if path not in {"metadata.name", "metadata.namespace", *kind.fields}:
-        raise bad_request(f'field label not supported: "{path}" for {kind.kind}')
+        if kind.custom or kind.fields:
+            raise bad_request(f"field label not supported: {path}")
+        raise bad_request(
+            f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+        )
     keys = ("source", "component") if path == "source" else tuple(path.split("."))
     wanted = op != "!="
     return lambda obj: (_read(obj, keys) == value) is wanted

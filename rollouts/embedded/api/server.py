@@ -94,7 +94,7 @@ class ApiServer:
             headers = {}
             if seconds := refusal.status.get("details", {}).get("retryAfterSeconds"):
                 headers["retry-after"] = str(seconds)
-            return Response(code=refusal.code, body=refusal.status, headers=headers)
+            return Response(code=refusal.code, body=refusal.body, headers=headers)
 
     def watch(self, request: Request) -> AsyncGenerator[Object, None]:
         """Begin a watch; whatever happens from now on will be told.
@@ -104,7 +104,7 @@ class ApiServer:
         """
         route = find(self.registry, request.path)
         if request.method != "GET" or route.subresource:
-            raise method_not_allowed(request.method)
+            raise method_not_allowed()
         query = dict(request.query)
         if route.name:
             query["fieldSelector"] = f"metadata.name={route.name}"
@@ -158,13 +158,13 @@ class ApiServer:
 
     async def _log(self, route: Route, request: Request) -> Response:
         if request.method != "GET":
-            raise method_not_allowed(request.method)
+            raise method_not_allowed()
         self.objects.get(route.kind, route.namespace, route.name)
         return Response(code=200, body=await self.logs(route.namespace, route.name, dict(request.query)))
 
     async def _proxy(self, route: Route, request: Request) -> Response:
         if request.method != "GET":
-            raise method_not_allowed(request.method)
+            raise method_not_allowed()
         name, _, port = route.name.removeprefix("http:").partition(":")
         number: int | str = int(port) if port.isdigit() else port
         proxy = self.proxies.get((route.namespace, name, number))

@@ -20,7 +20,8 @@ class Cause:
 
     def to_json(self) -> Object:
         """As it stands in `details.causes`."""
-        return {"reason": self.reason, "message": self.message, "field": self.field}
+        told = {"reason": self.reason, "message": self.message}
+        return {**told, "field": self.field} if self.field else told
 
 
 class Refusal(Exception):
@@ -55,6 +56,25 @@ class Refusal(Exception):
             **({"details": details} if details else {}),
             "code": code,
         }
+        if not reason:
+            del self.status["reason"]
+
+    @property
+    def body(self) -> Object | str:
+        """What is answered: a Status."""
+        return self.status
+
+
+class NoSuchPlace(Refusal):
+    """404 for a path under which nothing is served at all: what is answered is plain text."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", "404 page not found")
+
+    @property
+    def body(self) -> Object | str:
+        """What is answered."""
+        return "404 page not found\n"
 
 
 def not_found(resource: str, group: str, name: str) -> Refusal:
@@ -70,7 +90,7 @@ def not_found(resource: str, group: str, name: str) -> Refusal:
 
 
 def no_such_path() -> Refusal:
-    """404 for a path or a kind that is not served."""
+    """404 for a kind that is not served, or a place that it lacks."""
     return Refusal(404, "NotFound", "the server could not find the requested resource")
 
 
@@ -94,10 +114,21 @@ def bad_request(message: str) -> Refusal:
     return Refusal(400, "BadRequest", message)
 
 
-def method_not_allowed(method: str) -> Refusal:
+def method_not_allowed() -> Refusal:
     """405."""
-    message = f"the server does not allow this method on the requested resource: {method}"
-    return Refusal(405, "MethodNotAllowed", message)
+    return Refusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+
+
+def failed(message: str) -> Refusal:
+    """500: what the API server takes for its own failure, though the request is at fault."""
+    return Refusal(500, "", message)
+
+
+def future(version: int, current: int) -> Refusal:
+    """504 for a resourceVersion that is not there yet."""
+    message = f"Timeout: Too large resource version: {version}, current: {current}"
+    cause = Cause("ResourceVersionTooLarge", "Too large resource version", "")
+    return Refusal(504, "Timeout", message, causes=[cause], retry_after=1)
 
 
 def gone(message: str) -> Refusal:
@@ -105,13 +136,15 @@ def gone(message: str) -> Refusal:
     return Refusal(410, "Expired", message)
 
 
-def unsupported_media(content_type: str, accepted: Iterable[str]) -> Refusal:
+def unsupported_media(accepted: Iterable[str]) -> Refusal:
     """415."""
-    message = (
-        "the body of the request was in an unknown format - accepted media types include:"
-        f" {', '.join(accepted)} (seen: {content_type or 'none'})"
-    )
+    known = ", ".join(accepted)
+    message = f"the body of the request was in an unknown format - accepted media types include: {known}"
     return Refusal(415, "UnsupportedMediaType", message)
+
+
+_LONGEST_VALUE = 1000
+"""Characters of a value that are quoted."""
 
 
 def forbidden(resource: str, group: str, name: str, why: str) -> Refusal:
@@ -121,7 +154,8 @@ def forbidden(resource: str, group: str, name: str, why: str) -> Refusal:
 
 
 def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Refusal:
-    """422, one cause per field."""
+    """422, with all that is wrong, each once."""
+    causes = list(dict.fromkeys(causes))
     listed = [f"{cause.field}: {cause.message}" for cause in causes]
     text = listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]"
     return Refusal(
@@ -157,6 +191,21 @@ def unsupported(field: str, value: Any, supported: Iterable[str]) -> Cause:
     return Cause("FieldValueNotSupported", message, field)
 
 
+def too_long(field: str, most: int) -> Cause:
+    """The cause for a text of too many bytes."""
+    return Cause("FieldValueTooLong", f"Too long: may not be more than {most} bytes", field)
+
+
+def too_many(field: str, count: int, most: int) -> Cause:
+    """The cause for a list or a map of too many elements."""
+    return Cause("FieldValueTooMany", f"Too many: {count}: must have at most {most} items", field)
+
+
+def duplicate(field: str, value: Any) -> Cause:
+    """The cause for a value that is there already."""
+    return Cause("FieldValueDuplicate", f"Duplicate value: {shown(value)}", field)
+
+
 def forbidden_field(field: str, why: str) -> Cause:
     """The cause for a field that may not be set or changed."""
     return Cause("FieldValueForbidden", f"Forbidden: {why}", field)
@@ -165,7 +214,7 @@ def forbidden_field(field: str, why: str) -> Cause:
 def shown(value: Any) -> str:
     """A value as messages quote it, cut short."""
     text = orjson.dumps(value).decode()
-    return text if len(text) <= 200 else text[:200] + "..."
+    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
 
 
 def _qualified(resource: str, group: str) -> str:

@@ -4,15 +4,16 @@ from typing import Any
 
 from rollouts.api.meta import Object
 from rollouts.embedded.api import apply as server_side_apply
-from rollouts.embedded.api import patch
-from rollouts.embedded.api.conform import check_types
+from rollouts.embedded.api import patch, query
+from rollouts.embedded.api.conform import check_applied
 from rollouts.embedded.api.deletion import DeleteOptions, delete
-from rollouts.embedded.api.isolation import Part, is_for, require_version
+from rollouts.embedded.api.isolation import OTHER_NAMESPACE, Part, is_for, require_version
+from rollouts.embedded.api.kinds import Kind
 from rollouts.embedded.api.managers import Manager
 from rollouts.embedded.api.objects import Objects, Options, copy
-from rollouts.embedded.api.query import field_manager, flag, write_options
 from rollouts.embedded.api.reading import list_objects
 from rollouts.embedded.api.routes import Route
+from rollouts.embedded.api.scale import scale_of, scaled
 from rollouts.embedded.api.status import (
     Refusal,
     bad_request,
@@ -22,7 +23,7 @@ from rollouts.embedded.api.status import (
     not_found,
     unsupported_media,
 )
-from rollouts.embedded.api.subresources import bind, evict, scale_of, scaled
+from rollouts.embedded.api.subresources import bind, evict
 from rollouts.kube.transport import Request
 
 
@@ -32,7 +33,7 @@ def perform(objects: Objects, route: Route, request: Request, warnings: list[str
     Raises:
         Refusal: whatever speaks against it; 405 for a method that is not served there.
     """
-    options = write_options(request, warnings)
+    options = query.write_options(request, warnings)
     match request.method, bool(route.name), route.subresource:
         case "GET", False, _:
             return 200, list_objects(objects, route, request.query)
@@ -53,7 +54,7 @@ def perform(objects: Objects, route: Route, request: Request, warnings: list[str
             return 200, delete(objects, route.kind, route.namespace, route.name, delete_options)
         case "DELETE", False, _:
             return 200, _delete_collection(objects, route, request)
-    raise method_not_allowed(request.method)
+    raise method_not_allowed()
 
 
 def _get(objects: Objects, route: Route) -> Object:
@@ -77,10 +78,6 @@ def _put(objects: Objects, route: Route, body: Object, options: Options) -> Obje
     if route.subresource == "scale" and route.kind.scale is not None:
         body = scaled(route.kind, route.kind.scale, old, body)
         return _read_scale(route, objects.replace(route.kind, old, copy(body), options))
-    if isinstance(meta := body.get("metadata"), dict) and meta.get("name", route.name) != route.name:
-        raise bad_request(
-            f"the name of the object ({meta['name']}) does not match the name on the URL ({route.name})"
-        )
     if route.subresource == "":
         require_version(route.kind, body)
     return objects.replace(route.kind, old, body, options, _part(route))
@@ -88,11 +85,11 @@ def _put(objects: Objects, route: Route, body: Object, options: Options) -> Obje
 
 def _patch(objects: Objects, route: Route, request: Request, options: Options) -> tuple[int, Object]:
     kind = route.kind
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip()
-    if content_type in patch.APPLY:
+    content_type = query.content_type(request)
+    if content_type == patch.APPLY:
         return _apply(objects, route, request, options)
     if content_type not in patch.accepted(kind):
-        raise unsupported_media(content_type, patch.accepted(kind))
+        raise _unknown_patch(kind)
     old = _get(objects, route)
     if route.subresource == "scale" and kind.scale is not None:
         wanted = patch.patched(kind, patch.MERGE if content_type == patch.STRATEGIC else content_type,
@@ -103,6 +100,13 @@ def _patch(objects: Objects, route: Route, request: Request, options: Options) -
     return 200, objects.replace(kind, old, new, options, _part(route))
 
 
+def _unknown_patch(kind: Kind) -> Refusal:
+    """415, in the words of the two servers that there are for built-in and for custom kinds."""
+    if kind.custom:
+        return unsupported_media(patch.accepted(kind))
+    return Refusal(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+
+
 def _apply(objects: Objects, route: Route, request: Request, options: Options) -> tuple[int, Object]:
     kind, config = route.kind, _body(request)
     if route.subresource == "scale":
@@ -110,7 +114,7 @@ def _apply(objects: Objects, route: Route, request: Request, options: Options) -
             501, "NotImplemented", "server-side apply of a Scale is not supported; use a merge patch"
         )
     me = Manager(
-        name=field_manager(request, required=True),
+        name=options.manager,
         operation="Apply",
         api_version=kind.api_version,
         subresource=_part(route),
@@ -118,9 +122,9 @@ def _apply(objects: Objects, route: Route, request: Request, options: Options) -
     )
     live = objects.storage.get(kind.key, route.namespace, route.name)
     _check_applied(route, config, live)
-    check_types(kind, config)
+    check_applied(kind, config)
     options.applied = True
-    force = flag(request.query, "force")
+    force = query.flag(request.query, "force")
     merged = copy(server_side_apply.apply(kind, live, config, me, force=force))
     if live is None:
         return 201, objects.create(kind, route.namespace, merged, options)
@@ -132,13 +136,17 @@ def _check_applied(route: Route, config: Object, live: Object | None) -> None:
     kind, meta = route.kind, config.setdefault("metadata", {})
     if not isinstance(meta, dict):
         raise bad_request("metadata must be a map")
-    for key, value in (("name", route.name), ("namespace", route.namespace)):
-        if value and meta.setdefault(key, value) != value:
-            raise bad_request(f"metadata.{key} ({meta[key]}) does not match the URL ({value})")
+    group, _, version = str(config.get("apiVersion", "")).rpartition("/")
+    if (group, version, config.get("kind")) != (kind.group, kind.version, kind.kind):
+        raise bad_request(f"invalid object type: {group}/{version}, Kind={config.get('kind', '')}")
+    if (name := meta.setdefault("name", route.name)) != route.name:
+        raise bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({route.name})"
+        )
+    if route.namespace and meta.setdefault("namespace", route.namespace) != route.namespace:
+        raise bad_request(OTHER_NAMESPACE)
     if "managedFields" in meta:
         raise bad_request("metadata.managedFields must be nil")
-    if config.get("apiVersion") != kind.api_version or config.get("kind") != kind.kind:
-        raise bad_request(f"an applied object must say apiVersion {kind.api_version} and kind {kind.kind}")
     if live is None and _part(route):
         raise not_found(kind.plural, kind.group, route.name)
     if live is None and meta.get("uid"):
@@ -150,7 +158,7 @@ def _check_applied(route: Route, config: Object, live: Object | None) -> None:
 
 def _delete_collection(objects: Objects, route: Route, request: Request) -> Object:
     if route.kind.key == ("", "namespaces"):
-        raise method_not_allowed("DELETE")
+        raise method_not_allowed()
     found = list_objects(objects, route, request.query)
     options = DeleteOptions.read(request.body, request.query)
     for obj in found["items"]:

@@ -10,8 +10,7 @@ from rollouts.api.meta import Object
 from rollouts.embedded.api.kinds import Kind
 from rollouts.embedded.api.objects import view
 from rollouts.embedded.api.selectors import Predicate
-from rollouts.embedded.api.status import Refusal, bad_request, gone, invalid
-from rollouts.embedded.api.status import forbidden_field as forbidden
+from rollouts.embedded.api.status import failed, future, gone
 from rollouts.embedded.api.storage import Change, Follower, Storage
 
 BOOKMARK_SECONDS = 60.0
@@ -28,7 +27,6 @@ class WatchOptions:
     """Changes after this one; empty or `0` for all objects first."""
     initial: bool | None = None
     """sendInitialEvents: all objects first, and a bookmark behind them."""
-    match: str = ""
     bookmarks: bool = False
     timeout: float | None = None
     """Seconds after which the watch ends in good order; None for never."""
@@ -62,15 +60,14 @@ def _backlog(
     storage: Storage, kind: Kind, predicate: Predicate | None, options: WatchOptions
 ) -> list[Object]:
     """What the watch tells before it waits: all objects, or what has changed since."""
-    if options.initial is not None and options.match != "NotOlderThan":
-        why = "resourceVersionMatch must be NotOlderThan when sendInitialEvents is set"
-        raise invalid("ListOptions", "meta.k8s.io", "", [forbidden("resourceVersionMatch", why)])
     if not options.version.isdigit() and options.version:
-        raise bad_request(f'resourceVersion: Invalid value: "{options.version}": must be a whole number')
+        text = options.version
+        raise failed(
+            f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        )
     version = int(options.version or 0)
     if version > storage.version:
-        message = f"Too large resource version: {version}, current: {storage.version}"
-        raise Refusal(504, "Timeout", message, retry_after=1)
+        raise future(version, storage.version)
     from_now = options.initial is False and not version
     if options.initial or (not version and not from_now):
         objects = [

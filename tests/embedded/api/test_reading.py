@@ -44,7 +44,7 @@ async def test_a_field_selector_reads_the_fields_of_its_kind(client):
     await client.patch(PODS, "b", {"status": {"phase": "Running"}}, "default", subresource="status")
     running = await client.list(PODS, field_selector="status.phase=Running,metadata.namespace=default")
     assert [item["metadata"]["name"] for item in running["items"]] == ["b"]
-    with pytest.raises(Invalid, match=r'field label not supported: "spec\.color"'):
+    with pytest.raises(Invalid, match=r"field label not supported: spec\.color"):
         await client.list(PODS, field_selector="spec.color=red")
 
 
@@ -83,18 +83,18 @@ async def test_a_token_of_a_forgotten_version_is_gone(client, server):
 
 
 async def test_what_is_not_served_is_said_clearly(client):
-    with pytest.raises(NotFound, match="could not find the requested resource"):
+    with pytest.raises(NotFound, match="404 page not found"):
         await client.list(Resource("batch", "v9", "Job", "jobs"), "default")
     for method, path, code in (
         ("GET", "/apis/apps/v1/namespaces/default/deployments/a/rollback", 404),
         ("POST", PODS.path("default", "p"), 405),
         ("PUT", PODS.path("default"), 405),
-        ("GET", "/nothing", 404),
         ("GET", "/openapi/v3/apis/none/v1", 404),
         ("DELETE", "/api/v1/namespaces", 405),
     ):
         answer = await client.transport.request(Request(method=method, path=path, body={}))
         assert (answer.code, answer.body["kind"]) == (code, "Status"), path
+    assert (await client.transport.request(Request(method="GET", path="/nothing"))).code == 404
     with pytest.raises(NotFound):
         await anext(client.watch(Resource("x", "v1", "X", "xs")))
 
