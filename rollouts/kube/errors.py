@@ -7,7 +7,8 @@ ApiError
 ├── Gone           410: the watch or the page is too old; list again
 ├── Forbidden      401, 403
 ├── Terminating    403: nothing can be made in a namespace that is being deleted
-├── Invalid        400, 415, 422: the object is refused as it is; no retry
+├── Invalid        400, 415, 422: the object is refused as it is; no retry. Also the 500 with which a server
+│                  refuses to apply a field that the schema lacks, or a value of another type
 ├── TooManyRequests 429: retry after what the server says
 └── ServerError    5xx: retry with backoff
 
@@ -98,12 +99,18 @@ _BY_CODE: dict[int, type[ApiError]] = {
 }
 
 
+_NOT_TYPED = "failed to create typed patch object"
+"""How the API server begins what it says of an applied object that does not fit its schema."""
+
+
 def from_status(code: int, status: Object, request: str = "") -> ApiError:
     """Make the error that an answer stands for."""
     if code == 409 and status.get("reason") == "AlreadyExists":
         return AlreadyExists(code, status, request)
     if code == 403 and _has_cause(status, "NamespaceTerminating"):
         return Terminating(code, status, request)
+    if code == 500 and str(status.get("message", "")).startswith(_NOT_TYPED):
+        return Invalid(code, status, request)
     if code >= 500:
         return ServerError(code, status, request)
     return _BY_CODE.get(code, ApiError)(code, status, request)

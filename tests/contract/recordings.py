@@ -1,9 +1,9 @@
 """Requests in files, and what a real server answered to them.
 
 `cases/*.yaml` holds requests by name. In them NAMESPACE and GROUP stand for the test's namespace and the
-group of its custom kind; `shows` names the part of an object that matters; with `words: own` a server may refuse in
-its own words. `recorded/*.yaml` holds the answers, without what differs from run to run. With ROLLOUTS_RECORD
-set, answers of the real server are recorded instead of compared:
+group of its custom kind; `shows` names the part of an object that matters; with `words: own` a server may
+refuse in its own words. `recorded/*.yaml` holds the answers, without what differs from run to run. With
+ROLLOUTS_RECORD set, answers of the real server are recorded instead of compared:
 
     ROLLOUTS_RECORD=1 make test-kubernetes ARGS=tests/contract
 """

@@ -22,8 +22,8 @@ def shop(**spec: Any) -> Object:
     return made
 
 
-def unknown_step() -> list[Object]:
-    return [shop(strategy=canary({"setWeigth": 10}))]
+def empty_step() -> list[Object]:
+    return [shop(strategy=canary({}))]
 
 
 def two_strategies() -> list[Object]:
@@ -53,7 +53,7 @@ def broken_condition() -> list[Object]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (unknown_step, (".spec.strategy.canary.steps[0]",)),
+        (empty_step, (".spec.strategy.canary.steps[0]",)),
         (two_strategies, (".spec.strategy", "Multiple Strategies")),
         (missed_template, (".spec.template.metadata.labels", "app")),
         (service_of_another, ('Service "other-active"', '"other"', "services of its own")),
