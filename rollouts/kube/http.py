@@ -13,7 +13,6 @@ from typing import Any
 
 import aiohttp
 import orjson
-from multidict import CIMultiDictProxy
 from aiohttp.abc import AbstractStreamWriter
 
 from rollouts.api.meta import Object
@@ -250,7 +249,7 @@ def _put_off(request: Request, answer: Response) -> float | None:
     return wait if wait is not None and wait <= _LONGEST_WAIT else None
 
 
-def _lower(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+def _lower(headers: Any) -> dict[str, str]:
     """Headers by name; what is told in several lines of one name (Warning) is one list."""
     return {name.lower(): ", ".join(headers.getall(name)) for name in headers}
 
