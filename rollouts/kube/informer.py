@@ -132,6 +132,8 @@ class Informer:
         self._page_size = _PAGE
         self._failures = 0
         self._well_since = 0.0
+        self._told_something = False
+        """Whether the watch that was opened last has had an event."""
         self._version = 0
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
@@ -162,8 +164,11 @@ class Informer:
                     state = await self.step(state)
                 except (ApiError, Unreachable) as error:
                     await _close(before)
-                    self._failures = self._failures + 1 if _now() - self._well_since < _CALM else 1
+                    is_calm = _now() - self._well_since >= _CALM
+                    self._failures = 1 if is_calm else self._failures + 1
                     state = await self._after(error, before)
+                    if isinstance(state, Watching) and self._told_something:
+                        self._failures = 1  # a connection that breaks again and again still gets on
                     await self._wait(error, state)
                     self._well_since = _now()
         finally:
@@ -182,6 +187,7 @@ class Informer:
             case Paging():
                 return await self._page(state)
             case Watching(version=version, stream=None):
+                self._told_something = False
                 return Watching(version, self._open(resourceVersion=version), _now())
             case Watching():
                 return await self._follow(state)
@@ -237,6 +243,7 @@ class Informer:
             if _now() - state.opened < _SHORTEST_WATCH:
                 await asyncio.sleep(_SHORTEST_WATCH)
             return Watching(state.version)
+        self._told_something = True
         if 0 < _number(event.version) < _number(state.version):
             message = f"resourceVersions went back from {state.version} to {event.version}"
             raise Gone(410, {"reason": "Expired", "message": message}, f"watch of {self.resource.plural}")
@@ -336,6 +343,8 @@ class Informer:
         if refused or (isinstance(error, NotFound) and (never_read or persists)):
             await self._swap(self._store.draft(self.resource), "")
             return Absent()
+        if isinstance(state, Streaming) and persists:
+            self._streams_lists = False  # not to the end, at any rate
         if isinstance(state, Paging) and state.token and isinstance(error, Gone):
             self._page_size = 0  # the server forgets faster than pages are read: all at once, then
         if isinstance(state, Watching) and not _needs_a_list(error, persists=persists):

@@ -93,8 +93,9 @@ class Faulty:
             case _:
                 pass
         events = self._inner.stream(request)
-        late = _late(events, fault.seconds) if isinstance(fault, WatchLate) else events
-        async with aclosing(late), aclosing(_until(late, fault)) as shown:
+        if isinstance(fault, WatchLate):
+            events = late(events, fault.seconds)
+        async with aclosing(events), aclosing(_until(events, fault)) as shown:
             async for event in shown:
                 yield event
 
@@ -128,7 +129,7 @@ async def _until(events: AsyncGenerator[Object, None], fault: Fault | None) -> A
             await asyncio.sleep(_FOREVER)
 
 
-async def _late(events: AsyncGenerator[Object, None], seconds: float) -> AsyncGenerator[Object, None]:
+async def late(events: AsyncGenerator[Object, None], seconds: float) -> AsyncGenerator[Object, None]:
     """Each event so many seconds after it happened; several may be under way at once."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[tuple[float, Object | None]] = asyncio.Queue()

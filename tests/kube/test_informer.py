@@ -367,3 +367,15 @@ def test_the_limit_of_silence_can_be_chosen() -> None:
         assert store.get(PODS, "x", "a") is not None
 
     run(main())
+
+
+def test_a_watch_that_breaks_after_each_event_still_gets_on() -> None:
+    first = [added("x", 1), bookmark(5, end=True), Unreachable("reset")]
+    script = Scripted(streams=[first, *([changed("x", 6 + n), Unreachable("reset")] for n in range(40))])
+    assert follow(script, seconds=20)[0] == {"x": "45"}
+
+
+def test_a_server_whose_streamed_lists_always_break_is_paged() -> None:
+    broken = [[added("x", 1), Unreachable("reset")] for _ in range(3)]
+    script = Scripted(streams=[*broken, [HANG]], answers=[page(pod("x", 1), version=7)])
+    assert follow(script, seconds=10)[0] == {"x": "1"}
