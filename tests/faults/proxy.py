@@ -114,7 +114,7 @@ class Proxy:
         for connection in list(self._connections):
             _reset(connection)
 
-    def kubeconfig(self, folder: Path, *, token_file: Path | None = None) -> Path:
+    def kubeconfig(self, folder: Path, *, token_file: Path | None = None, namespace: str = "default") -> Path:
         """How to reach it, as a file."""
         user = {"tokenFile": str(token_file)} if token_file is not None else {"token": self.token}
         body = {
@@ -123,7 +123,9 @@ class Proxy:
             "current-context": "proxy",
             "clusters": [{"name": "proxy", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
             "users": [{"name": "me", "user": user}],
-            "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "me"}}],
+            "contexts": [
+                {"name": "proxy", "context": {"cluster": "proxy", "user": "me", "namespace": namespace}}
+            ],
         }
         path = folder / f"kubeconfig-{self.port}"
         path.write_text(yaml.safe_dump(body))
