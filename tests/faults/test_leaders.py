@@ -15,7 +15,7 @@ from rollouts.kube.transport import Request
 from tests.faults.cluster import Cluster, shops
 from tests.faults.conftest import Stage
 from tests.faults.controller import Controller, until
-from tests.faults.model import ResetBefore, Slow, is_write
+from tests.faults.model import Answer, ResetBefore, Slow, is_write
 from tests.faults.proxy import Proxy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -136,11 +136,16 @@ async def test_the_standby_takes_over_within_the_lease_when_the_leader_is_killed
 async def test_a_leader_that_was_stopped_longer_than_its_lease_wakes_up_and_writes_nothing(
     pair: Pair,
 ) -> None:
+    """It is stopped while a write waits to be repeated, which is the first thing that it wakes up to."""
+    proxy = pair.leader.proxy
+    put_off = Answer(code=429, retry_after="1")
+    proxy.choose = lambda request: put_off if is_write(request) and "/leases" not in request.path else None
     await pair.ship()
-    await asyncio.sleep(1)
+    await until(lambda: asyncio.sleep(0, proxy.met))
     pair.leader.controller.signal(signal.SIGSTOP)
     await asyncio.sleep(0.3)
     stopped = time.monotonic()
+    proxy.choose = lambda _: None
     await until(lambda: asyncio.sleep(0, pair.taken_over()))
     await pair.ship()  # it will see on waking up what it would love to act on
     await asyncio.sleep(1.5)
