@@ -63,14 +63,14 @@ class Prometheus:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it and wait until it is ready."""
+        """Start it and wait until it has scraped; it takes 5 s to look for its targets."""
         command = [program("prometheus"), "--config.file", str(self.folder / "prometheus.yml")]
         command += ["--storage.tsdb.path", str(self.folder / "data"), "--log.level", "warn"]
         command += ["--web.listen-address", f"127.0.0.1:{self.port}"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + _READY_LIMIT
-        while not self._is_ready():
+        while not self._has_scraped():
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.05)
@@ -102,9 +102,9 @@ class Prometheus:
             data: Object = json.load(answer)["data"]
             return data
 
-    def _is_ready(self) -> bool:
+    def _has_scraped(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
+            health = [each for each, _ in self.targets().values()]
         except OSError:
             return False
+        return bool(health) and all(each == "up" for each in health)
