@@ -30,8 +30,6 @@ FRESH, POST = 1, 2
 REFUSED, RESET, TIMEOUT, CUT = b"refused", b"reset", b"timeout", b"cut"
 """What went wrong. `cut` is an answer that ended too early or was no HTTP."""
 
-_PATIENCE = 20.0
-"""Seconds that an answer may take."""
 _FLUSH = 0.1
 """Seconds between two looks at what is late."""
 _BODY = b"x" * 2000
@@ -52,6 +50,8 @@ class Run:
     """The share of requests on connections of their own."""
     post: float
     """The share of requests with a body."""
+    patience: float
+    """Seconds that an answer may take."""
     began: float = field(default_factory=time.monotonic)
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     stopping: bool = False
@@ -99,7 +99,7 @@ class Run:
 
     async def _connect(self) -> "Connection":
         connection = Connection(self)
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(self.patience):
             await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", self.port)
         return connection
 
@@ -157,7 +157,7 @@ class Connection(asyncio.Protocol):
 
     def give_up_if_late(self) -> None:
         """End a request that has waited for too long."""
-        if self._asked is not None and time.monotonic() - self._asked[0] > _PATIENCE:
+        if self._asked is not None and time.monotonic() - self._asked[0] > self._run.patience:
             self._end(0, TIMEOUT)
             self._transport.abort()
 
@@ -201,6 +201,7 @@ def main() -> None:
     parser.add_argument("--per-second", type=float, default=0)
     parser.add_argument("--fresh", type=float, default=0.05)
     parser.add_argument("--post", type=float, default=0.2)
+    parser.add_argument("--patience", type=float, default=20)
     given = vars(parser.parse_args())
     with given.pop("records").open("wb", buffering=1 << 20) as out, suppress(KeyboardInterrupt):
         asyncio.run(send(Run(out=out, **given)))

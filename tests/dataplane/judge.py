@@ -23,8 +23,8 @@ RECORD = np.dtype(
 
 Records = NDArray[np.void]
 
-LAG = 0.05
-"""Seconds: it is Envoy's main thread that says yes; its worker follows within a turn of its loop."""
+LAG = 0.25
+"""Seconds: it is Envoy's main thread that says yes; its worker follows as soon as the machine lets it."""
 
 _DEVIATIONS = 5.0
 """Of a binomial share; there are some hundred of them in a long run."""

@@ -34,11 +34,18 @@ class Load:
 
 @asynccontextmanager
 async def load(
-    address: str, hosts: Sequence[str], records: Path, *, per_second: float, connections: int = 24
+    address: str,
+    hosts: Sequence[str],
+    records: Path,
+    *,
+    per_second: float,
+    connections: int = 24,
+    patience: float = 20,
 ) -> AsyncIterator[Load]:
     """Send requests to the hosts at an ingress; 0 a second is as many as are answered."""
     command = [str(Path(__file__).with_name("generator.py")), address.rpartition(":")[2], str(records)]
     command += ["--per-second", str(per_second), "--connections", str(connections)]
+    command += ["--patience", str(patience)]
     command += [word for host in hosts for word in ("--host", host)]
     records.touch()
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)
