@@ -76,27 +76,27 @@ async def rolling(shop: Shop) -> None:
     await shop.scale(2)
 
 
-def objects(namespace: str) -> list[Object]:
-    """What a shop is made of, by the name of its namespace."""
+def objects(story: str, namespace: str) -> list[Object]:
+    """What the shop of a story is made of."""
     spec = {"metric": "success-rate", "service": "shop-canary", "window": "2s", "minRequests": 5}
     template = success_rate(interval="2s", count=2, provider={"traffic": spec})
-    if namespace == "ingress":
+    if story == "ingress":
         return [template, *weighted(namespace, *_STEPS, replicas=3)]
-    if namespace == "httproute":
+    if story == "httproute":
         return [template, *by_route(namespace, *_STEPS, replicas=3)]
     strategy: Object = ROLLING
-    if namespace == "blue-green":
+    if story == "blue-green":
         strategy = {"blueGreen": {"activeService": "shop", "autoPromotionEnabled": False}}
     shop = rollout(strategy, replicas=3)
-    if namespace == SLOW:
+    if story == SLOW:
         latency = {"name": "LATENCY_MS", "value": "900"}
         shop["spec"]["template"]["spec"]["containers"][0]["env"] = [latency]
     return [service("shop"), entry(namespace, backend="shop"), shop]
 
 
 SLOW = "slow"
-"""The namespace of a shop whose answers take longer than a pod is kept without new requests: some are under
-way whenever one is told to end."""
+"""The story of a shop whose answers take longer than a pod is kept without new requests: some are under way
+whenever one is told to end."""
 
 STORIES = {
     "ingress": canary,
@@ -105,4 +105,4 @@ STORIES = {
     "rolling": rolling,
     SLOW: rolling,
 }
-"""By namespace."""
+"""By name."""

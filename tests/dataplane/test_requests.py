@@ -58,11 +58,11 @@ async def test_no_request_fails_or_meets_a_version_that_must_not_answer(
     ledger = Ledger()
     async with AsyncExitStack() as stack:
         shops = {}
-        for namespace in STORIES:
-            client = Client.connect(kubeconfig=live.kubeconfig, namespace=namespace)
-            shops[namespace] = Shop(kube, await stack.enter_async_context(client), ledger)
+        for story in STORIES:
+            client = Client.connect(kubeconfig=live.kubeconfig, namespace=live.new_namespace())
+            shops[story] = Shop(kube, await stack.enter_async_context(client), ledger)
         await _deploy(live, shops)
-        quick = [shop.host for namespace, shop in shops.items() if namespace != SLOW]
+        quick = [shop.host for story, shop in shops.items() if story != SLOW]
         slow = [shops[SLOW].host]
         rate = REQUESTS / _A_ROUND if REQUESTS / _A_ROUND < _FULL_SPEED else 0
         async with (
@@ -70,6 +70,8 @@ async def test_no_request_fails_or_meets_a_version_that_must_not_answer(
             load(live.ingress, slow, tmp_path / "slow", per_second=40, connections=60) as few,
         ):
             await _tell(shops, live, many)
+        for shop in shops.values():
+            await live.kubectl("delete", "namespace", shop.cd.namespace, "--wait=false")
     for each in (many, few):
         records = each.read()
         shown = figures(records).items()
@@ -85,9 +87,9 @@ async def test_no_request_fails_or_meets_a_version_that_must_not_answer(
 async def _deploy(live: Live, shops: Mapping[str, Shop]) -> None:
     fails = {"env": {"ERROR_RATE": "0.2"}}
     await live.know_images({f"shop:{BAD}{number}": fails for number in range(200)})
-    for namespace in shops:
-        await live.kubectl("create", "namespace", namespace)
-        await live.apply(namespace, *objects(namespace))
+    for story, shop in shops.items():
+        await live.kubectl("create", "namespace", shop.cd.namespace)
+        await live.apply(shop.cd.namespace, *objects(story, shop.cd.namespace))
     for shop in shops.values():
         await shop.all_of("v1", "Healthy")
 
@@ -95,17 +97,17 @@ async def _deploy(live: Live, shops: Mapping[str, Shop]) -> None:
 async def _tell(shops: Mapping[str, Shop], live: Live, running: Load) -> None:
     """Tell all stories side by side, again and again until there are enough requests."""
 
-    async def again_and_again(namespace: str, shop: Shop) -> None:
+    async def again_and_again(story: str, shop: Shop) -> None:
         while True:
-            await STORIES[namespace](shop)
+            await STORIES[story](shop)
             if running.count >= REQUESTS:
                 return
 
     crashes = asyncio.create_task(_crash_again_and_again(live))
     try:
         async with asyncio.TaskGroup() as group:
-            for namespace, shop in shops.items():
-                group.create_task(again_and_again(namespace, shop))
+            for story, shop in shops.items():
+                group.create_task(again_and_again(story, shop))
     finally:
         crashes.cancel()
         await asyncio.gather(crashes, return_exceptions=True)
