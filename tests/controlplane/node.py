@@ -9,11 +9,12 @@ import argparse
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from aiohttp import web
 
+from analysis.providers.traffic.provider import ENVOY_STATS
 from rollouts.embedded import node
 from rollouts.embedded.node import ADMIN_PORT, NAMESPACE, Node
 from rollouts.embedded.pods import kubelet
@@ -22,14 +23,13 @@ from rollouts.embedded.pods.kubelet import Kubelet
 from rollouts.embedded.proxy.envoy import Envoy
 from rollouts.embedded.workloads.cache import Cache
 from rollouts.kube.client import Client
+from rollouts.kube.errors import ApiError, NotFound
 from rollouts.kube.http import connect
-from rollouts.kube.resources import Resource
+from rollouts.kube.resources import PODS, SERVICES
 from tests.controlplane.namespaces import POD_NETWORK
 from tests.controlplane.standin import StandIn
 
-_STATS_ADDRESS = f"{POD_NETWORK}.255.254"
-_ENDPOINTS = Resource("", "v1", "Endpoints", "endpoints")
-"""The API server's proxy looks for these; an EndpointSlice alone does not do."""
+_LABELS = {"app": "envoy"}
 
 
 def _now() -> datetime:
@@ -65,7 +65,10 @@ async def processes(client: Client) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def _statistics(client: Client, envoy: Envoy) -> AsyncIterator[None]:
-    """Serve the port `admin` of the Service `envoy`, where the API server's proxy can reach it."""
+    """Serve the port `admin` of the Service `envoy`, where the API server's proxy can reach it.
+
+    It goes only to addresses of pods, so that there is one; it sleeps, and the port is opened from here.
+    """
 
     async def answer(request: web.Request) -> web.Response:
         found = await envoy.admin(request.path, dict(request.query))
@@ -77,21 +80,46 @@ async def _statistics(client: Client, envoy: Envoy) -> AsyncIterator[None]:
     runner = web.AppRunner(application)
     await runner.setup()
     try:
-        await web.TCPSite(runner, _STATS_ADDRESS, ADMIN_PORT).start()
-        await client.patch(_ENDPOINTS, "envoy", _endpoints(), NAMESPACE, type="apply", force=True)
+        await web.TCPSite(runner, await _new_address(client), ADMIN_PORT).start()
+        await client.patch(SERVICES, "envoy", {"spec": {"selector": _LABELS}}, NAMESPACE)
+        await _answers(client)
         yield
     finally:
         await runner.cleanup()
 
 
-def _endpoints() -> dict[str, object]:
-    ports = [{"name": "admin", "port": ADMIN_PORT, "protocol": "TCP"}]
-    return {
-        "apiVersion": "v1",
-        "kind": "Endpoints",
-        "metadata": {"name": "envoy"},
-        "subsets": [{"addresses": [{"ip": _STATS_ADDRESS}], "ports": ports}],
+async def _new_address(client: Client) -> str:
+    """That of a pod `envoy`, which takes the place of an earlier node's."""
+    with suppress(NotFound):
+        await client.delete(PODS, "envoy", NAMESPACE, grace_period=0)
+    container = {
+        "name": "envoy",
+        "image": "envoy",
+        "command": ["sleep", "infinity"],
+        "ports": [{"containerPort": ADMIN_PORT}],
     }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "envoy", "labels": _LABELS},
+        "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
+    }
+    await client.create(PODS, pod, NAMESPACE)
+    while True:
+        status = (await client.get(PODS, "envoy", NAMESPACE)).get("status") or {}
+        if status.get("podIP"):
+            return str(status["podIP"])
+        await asyncio.sleep(0.05)
+
+
+async def _answers(client: Client) -> None:
+    """Wait until the API server's proxy has found the pod."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(ApiError):
+                await client.raw(ENVOY_STATS)
+                return
+            await asyncio.sleep(0.05)
 
 
 async def main(kubeconfig: str, *, with_processes: bool) -> None:

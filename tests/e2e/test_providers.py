@@ -146,6 +146,8 @@ async def test_a_background_analysis_takes_a_canary_back_in_the_middle_of_a_paus
             return (shop.aborted, shop.phase, shop.weight) == (True, "Degraded", 0)
 
         await until(aborted)
+    # It is taken back for what was measured, and not because nothing could be.
+    assert [run.status.phase for run in await cd.analysis_runs.list()] == ["Failed"]
 
 
 async def test_a_condition_that_does_not_parse_is_named_before_anything_is_measured(
