@@ -32,17 +32,18 @@ from rollouts.kube.http import connect
 def main(*, rollouts: str, server: str, output: Path | None, **options: Any) -> None:
     """Measure, and print a table."""
     sizes = sorted(int(each) for each in rollouts.split(","))
+    facts = {"version": __version__, "python": platform.python_version(), "server": server, **options}
+    figures: list[Figures] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        kubeconfig = stack.enter_context(SERVERS[server](folder))
-        figures = asyncio.run(_measure(sizes, kubeconfig, folder / "controller.log", **options))
-    print(table(figures))
+        kubeconfig, grow = stack.enter_context(SERVERS[server](folder))
+        stack.callback(lambda: print(table(figures)))  # of what was measured, should it end early
+        asyncio.run(_measure(sizes, figures, kubeconfig, grow=grow, log=folder / "controller.log", **options))
     if output is not None:
-        machine = {"version": __version__, "python": platform.python_version(), "server": server}
-        output.write_text(json.dumps({**machine, "figures": figures}, indent=2) + "\n")
+        output.write_text(json.dumps({**facts, "figures": figures}, indent=2) + "\n")
 
 
-async def _measure(sizes: list[int], kubeconfig: Path, log: Path, **options: Any) -> list[Figures]:
+async def _measure(sizes: list[int], figures: list[Figures], kubeconfig: Path, **options: Any) -> None:
     client = await connect(kubeconfig)
     began = time.monotonic()
     try:
@@ -51,11 +52,11 @@ async def _measure(sizes: list[int], kubeconfig: Path, log: Path, **options: Any
                 client=client,
                 session=session,
                 kubeconfig=kubeconfig,
-                log=log,
-                **options,
                 say=lambda text: click.echo(f"{time.monotonic() - began:6.1f} s  {text}", err=True),
+                **options,
             )
-            return [await scenario.measure(size) for size in sizes]
+            for size in sizes:
+                figures += [await scenario.measure(size)]
     finally:
         await client.close()
 

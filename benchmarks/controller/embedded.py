@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from benchmarks.controller.fleet import Original, create
 from benchmarks.controller.pods import ReadyPods, now
 from rollouts.api.crd import crds
 from rollouts.embedded.api import ApiServer, InProcess
@@ -15,9 +16,34 @@ from rollouts.embedded.api.http import serve
 from rollouts.embedded.workloads.cache import Cache
 from rollouts.embedded.workloads.replicasets import ReplicaSets
 from rollouts.kube.client import Client
-from rollouts.kube.resources import PODS, REPLICA_SETS
+from rollouts.kube.resources import PODS, REPLICA_SETS, SERVICES
+from rollouts.kube.transport import Response
 
 KUBECONFIG = "kubeconfig"
+_FLEET = ("bench", "fleet", 80)
+"""Namespace, name and port of a Service through which the fleet is made to grow."""
+_AT_ONCE = 100
+
+
+async def grow(client: Client, first: int, size: int) -> None:
+    """Let the server copy the first rollout, pods and all: as requests it takes minutes."""
+    namespace, name, port = _FLEET
+    path = f"/api/v1/namespaces/{namespace}/services/{name}:{port}/proxy/grow"
+    for start in range(first, size, _AT_ONCE):
+        await client.raw(path, {"first": str(start), "size": str(min(start + _AT_ONCE, size))})
+
+
+async def _grow(server: ApiServer, query: dict[str, str]) -> Response:
+    client = Client(InProcess(server))
+    original = await Original.read(client)
+    for number in range(int(query["first"]), int(query["size"])):
+        for resource, obj in original.copy(number):
+            if resource is SERVICES:  # with an address of its own
+                await create(client, resource, obj)
+            else:
+                server.objects.storage.put((resource.group, resource.plural), obj)
+        await asyncio.sleep(0)
+    return Response(code=200, body="grown")
 
 
 async def main(folder: Path) -> None:
@@ -27,6 +53,7 @@ async def main(folder: Path) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     server = ApiServer(now)
     server.install_crds(crds())
+    server.proxies[_FLEET] = lambda _, query: _grow(server, query)
     cache = Cache(Client(InProcess(server), field_manager="kube-controller-manager"), (PODS, REPLICA_SETS))
     parts = (ReplicaSets(cache, now).loop.run(), ReadyPods(cache).run(), cache.run())
     work = [asyncio.ensure_future(each) for each in parts]

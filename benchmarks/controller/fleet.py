@@ -2,14 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import uuid
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from rollouts.api.meta import Object
 from rollouts.kube.client import Client
 from rollouts.kube.errors import AlreadyExists
-from rollouts.kube.resources import INGRESSES, NAMESPACES, REPLICA_SETS, ROLLOUTS, SERVICES, Resource
+from rollouts.kube.resources import INGRESSES, NAMESPACES, PODS, REPLICA_SETS, ROLLOUTS, SERVICES, Resource
 from strategies.templates import pod_hash
 
 NAMESPACE = "fleet"
@@ -19,6 +21,8 @@ PAUSES = 4.0
 WEIGHTS = ({"setWeight": 20}, {"setWeight": 40}, {"setWeight": 60}, {"setWeight": 80})
 """Steps without a pause: what they take is the engine's, the API server's and the pods' own time."""
 _AT_ONCE = 32
+_KEPT = ("name", "namespace", "labels", "annotations", "ownerReferences")
+"""Of the metadata of a copy; the rest is the API server's."""
 
 
 def name(number: int) -> str:
@@ -79,53 +83,56 @@ async def plant(client: Client, pods: int) -> None:
     with suppress(AlreadyExists):
         await client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
     for resource, body in manifests(0, pods):
-        await _create(client, resource, body)
+        await create(client, resource, body)
 
 
-async def copy(client: Client, first: int, size: int, progress: Callable[[str], None]) -> None:
-    """Copy the first rollout, with all that belongs to it and settled as it is, until there are `size`."""
-    pattern = [
-        (resource, obj)
-        for resource in (SERVICES, INGRESSES, ROLLOUTS, REPLICA_SETS)
-        for obj in await _listed(client, resource)
-        if obj["metadata"]["name"].startswith(name(0))
-    ]
-    original = next(obj for resource, obj in pattern if resource is ROLLOUTS)
-    old = (name(0), original["metadata"]["uid"], original["status"]["currentPodHash"])
-    done = 0
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The first rollout and all that belongs to it, the owner before the owned, as the engine left them."""
+
+    objects: tuple[tuple[Resource, Object], ...]
+
+    @classmethod
+    async def read(cls, client: Client) -> "Original":
+        """As it is now."""
+        found: list[tuple[Resource, Object]] = []
+        for resource in (ROLLOUTS, REPLICA_SETS, PODS, SERVICES, INGRESSES):
+            for obj in await _listed(client, resource):
+                if obj["metadata"]["name"].startswith(name(0)):
+                    whole = {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
+                    found.append((resource, whole))
+        return cls(tuple(found))
+
+    def copy(self, number: int) -> list[tuple[Resource, Object]]:
+        """The same under the name of another rollout, with uids of their own."""
+        rollout = self.objects[0][1]
+        text = json.dumps([obj for _, obj in self.objects]).replace(name(0), name(number))
+        (renamed, *_) = json.loads(text)
+        text = text.replace(rollout["status"]["currentPodHash"], pod_hash(renamed["spec"]["template"]))
+        for _, obj in self.objects:
+            text = text.replace(obj["metadata"]["uid"], str(uuid.uuid4()))
+        return list(zip((resource for resource, _ in self.objects), json.loads(text), strict=True))
+
+
+async def copy(client: Client, first: int, size: int) -> None:
+    """Create copies of the first rollout until there are `size`; who makes pods makes theirs."""
+    original = await Original.read(client)
 
     async def one(number: int) -> None:
-        nonlocal done
-        await _copy_one(client, pattern, old, number)
-        done += 1
-        if done % 500 == 0:
-            progress(f"{done} copies")
+        uids: dict[str, str] = {}
+        for resource, obj in original.copy(number):
+            if resource is PODS:
+                continue
+            for owner in obj["metadata"].get("ownerReferences") or ():
+                owner["uid"] = uids[owner["name"]]
+            made = await create(client, resource, obj)
+            if resource is ROLLOUTS:
+                uids[name(number)] = made["metadata"]["uid"]
+                status = {**obj["status"], "observedGeneration": str(made["metadata"]["generation"])}
+                patch = {"status": status}
+                await client.patch(ROLLOUTS, name(number), patch, NAMESPACE, subresource="status")
 
     await at_once(one(number) for number in range(first, size))
-
-
-async def _copy_one(
-    client: Client, pattern: Sequence[tuple[Resource, Object]], old: tuple[str, str, str], number: int
-) -> None:
-    """The rollout goes before what it owns, and its status follows what is in it."""
-    uid = old[1]
-    hash_ = ""
-    for resource, obj in sorted(pattern, key=lambda each: each[0] is not ROLLOUTS):
-        renamed = json.loads(json.dumps(obj).replace(old[0], name(number)))
-        if resource is ROLLOUTS:
-            hash_ = pod_hash(renamed["spec"]["template"], None)
-        body = json.loads(json.dumps(renamed).replace(old[1], uid).replace(old[2], hash_))
-        metadata = {
-            key: value
-            for key, value in body["metadata"].items()
-            if key in ("name", "namespace", "labels", "annotations", "ownerReferences")
-        }
-        spec = {key: value for key, value in body["spec"].items() if not key.startswith("clusterIP")}
-        made = await _create(client, resource, {"metadata": metadata, "spec": spec})
-        if resource is ROLLOUTS:
-            uid = made["metadata"]["uid"]
-            status = {**body["status"], "observedGeneration": str(made["metadata"]["generation"])}
-            await client.patch(ROLLOUTS, name(number), {"status": status}, NAMESPACE, subresource="status")
 
 
 async def grown(client: Client, size: int, pods: int, limit: float = 900.0) -> None:
@@ -150,9 +157,12 @@ async def _listed(client: Client, resource: Resource) -> list[Object]:
             return items
 
 
-async def _create(client: Client, resource: Resource, body: Object) -> Object:
-    whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
-    return await client.create(resource, whole, body["metadata"]["namespace"])
+async def create(client: Client, resource: Resource, obj: Object) -> Object:
+    """Create an object, or a copy of one without what the API server had put into it."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key in _KEPT}
+    spec = {key: value for key, value in obj["spec"].items() if not key.startswith("clusterIP")}
+    head = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return await client.create(resource, {**head, "metadata": metadata, "spec": spec}, metadata["namespace"])
 
 
 async def at_once(work: Iterable[Awaitable[Any]]) -> None:

@@ -12,6 +12,7 @@ import aiohttp
 
 from benchmarks.controller import fleet
 from benchmarks.controller.process import Controller, Scrape
+from benchmarks.controller.servers import Grow
 from rollouts.api.meta import Object
 from rollouts.kube.client import Client
 from rollouts.kube.resources import REPLICA_SETS, ROLLOUTS, Resource
@@ -30,6 +31,7 @@ class Scenario:
     """One fleet on one API server."""
 
     client: Client
+    grow: Grow
     session: aiohttp.ClientSession
     kubeconfig: Path
     log: Path
@@ -81,7 +83,7 @@ class Scenario:
                 await asyncio.sleep(1)
             self._planted = 1
         self.say(f"{size - self._planted} copies of it are made")
-        await fleet.copy(self.client, self._planted, size, self.say)
+        await self.grow(self.client, self._planted, size)
         self._planted = size
         await fleet.grown(self.client, size, self.pods)
 
