@@ -3,7 +3,7 @@
 import asyncio
 import io
 import os
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,10 +44,16 @@ class BackEnd:
     name: str
     kubeconfig: str = ""
     server: ApiServer | None = None
+    """If it is ours."""
 
     async def connect(self) -> Client:
         """A client for the running event loop."""
-        return Client(InProcess(self.server)) if self.server else await connect(self.kubeconfig)
+        return await connect(self.kubeconfig) if self.kubeconfig else Client(InProcess(self.server))
+
+    def forget(self) -> None:
+        """Make an embedded server forget what has changed so far; a real one forgets by itself."""
+        if self.server is not None:
+            self.server.objects.storage.compact()
 
 
 @contextmanager
@@ -60,8 +66,9 @@ def back_end(name: str, folder: Path, *crds: Any) -> Iterator[BackEnd]:
         server.install_crds(crds)
         yield BackEnd(name, server=server)
     else:
-        with served(folder / "kubeconfig", *crds):
-            yield BackEnd(name, str(folder / "kubeconfig"))
+        server = ApiServer(lambda: datetime.now(UTC))
+        with served(folder / "kubeconfig", *crds, server=server):
+            yield BackEnd(name, str(folder / "kubeconfig"), server)
 
 
 async def _again_and_again(ask: Any) -> AsyncGenerator[Any, None]:
@@ -79,6 +86,8 @@ class Cluster:
     back_end: str
     widgets: Resource
     """The custom kind."""
+    forget: Callable[[], None]
+    """Make an embedded server forget what has changed so far; a real one forgets by itself."""
 
     @property
     def is_real(self) -> bool:
@@ -164,6 +173,12 @@ class Cluster:
     async def applied(self, *words: Any, **query: Any) -> Any:
         """Apply, and insist."""
         return self._good(await self.apply(*words, **query))
+
+    async def stream(self, path: str, *, accept: str = "application/json", **query: str) -> list[Any]:
+        """All events of a watch that ends."""
+        request = Request(method="GET", path=path, query=query, headers={"accept": accept})
+        events = self.client.transport.stream(request)
+        return [event async for event in events]
 
     def watch(self, resource: Resource, **query: str) -> AsyncGenerator[Any, None]:
         """Follow changes."""

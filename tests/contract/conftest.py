@@ -76,7 +76,9 @@ async def cluster(server, group):
     client = await server.connect()
     try:
         await client.create(NAMESPACES, {"metadata": {"name": namespace}})
-        yield Cluster(client, namespace, server.name, Resource(group, "v1", "Widget", "widgets"))
+        yield Cluster(
+            client, namespace, server.name, Resource(group, "v1", "Widget", "widgets"), server.forget
+        )
         await client.delete(NAMESPACES, namespace)
     finally:
         await client.close()

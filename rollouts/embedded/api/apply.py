@@ -36,6 +36,7 @@ def apply(kind: Kind, live: Object | None, config: Object, me: Manager, *, force
     meta = config["metadata"]
     version = meta.get("resourceVersion")
     config = {**config, "metadata": {key: value for key, value in meta.items() if key not in _SERVER_OWNED}}
+    config = _of_part(kind, config, me.subresource)
     wanted = leaves(schema, config)
     mine = managers.of_part(wanted, kind, me.subresource)
     if live is None:
@@ -47,7 +48,7 @@ def apply(kind: Kind, live: Object | None, config: Object, me: Manager, *, force
     merged: Object = _merge(schema, live, config, top=True)
     existing, coming = leaves(schema, live), leaves(schema, merged)
     changing = {path for path in coming if path not in existing or existing[path] != coming[path]}
-    others = _argue(kind, live, others, changing, force=force)
+    others = _argue(others, changing, force=force)
     if previous is not None:
         kept = frozenset().union(*(owner.paths for owner in others))
         # Elements before what is in them: without its key an element is not found again.
@@ -64,9 +65,18 @@ def apply(kind: Kind, live: Object | None, config: Object, me: Manager, *, force
     return merged
 
 
-def _argue(
-    kind: Kind, live: Object, others: list[Manager], changing: set[FieldPath], *, force: bool
-) -> list[Manager]:
+def _of_part(kind: Kind, config: Object, part: str) -> Object:
+    """What is said of this part of the object: of all else an apply says nothing."""
+    if not kind.status:
+        return config
+    if part != "status":
+        return {name: value for name, value in config.items() if name != "status"}
+    named = {key: value for key, value in config["metadata"].items() if key in {"name", "namespace"}}
+    said = {name: config[name] for name in ("apiVersion", "kind", "status") if name in config}
+    return {**said, "metadata": named}
+
+
+def _argue(others: list[Manager], changing: set[FieldPath], *, force: bool) -> list[Manager]:
     """What the others still own after this write; without `force` they may lose nothing."""
     causes: list[Cause] = []
     told: list[str] = []
@@ -77,13 +87,13 @@ def _argue(
             causes += [
                 Cause("FieldManagerConflict", f"conflict with {_named(owner)}", path) for path in taken
             ]
-            listed = f": {taken[0]}" if len(taken) == 1 else ":" + "".join(f"\n- {path}" for path in taken)
-            told.append(f"conflict{'s' if len(taken) > 1 else ''} with {_named(owner)}{listed}")
+            told.append(f"conflicts with {_named(owner)}:" + "".join(f"\n- {path}" for path in taken))
         left.append(replace(owner, paths=owner.paths - changing))
     if causes and not force:
-        count = f"{len(causes)} conflict{'s' if len(causes) > 1 else ''}"
-        message, name = f"Apply failed with {count}: " + "\n".join(told), live["metadata"]["name"]
-        raise Refusal(409, "Conflict", message, name=name, group=kind.group, kind=kind.plural, causes=causes)
+        message = f"Apply failed with {len(causes)} conflicts: " + "\n".join(told)
+        if len(causes) == 1:
+            message = f"Apply failed with 1 conflict: {causes[0].message}: {causes[0].field}"
+        raise Refusal(409, "Conflict", message, causes=causes)
     return left
 
 

@@ -86,6 +86,12 @@ def _leaves(schema: Schema, value: Any, path: FieldPath) -> Iterator[tuple[Field
         yield path, value
 
 
+def parents(paths: Iterable[FieldPath]) -> set[FieldPath]:
+    """The maps and lists around leaves."""
+    around = {path[:size] for path in paths for size in range(1, len(path))}
+    return {path for path in around if path[-1].startswith("f:")}
+
+
 def changed(before: Leaves, after: Leaves) -> set[FieldPath]:
     """The leaves that were added, changed or removed."""
     differing = {path for path, value in after.items() if path not in before or before[path] != value}

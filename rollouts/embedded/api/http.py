@@ -106,7 +106,7 @@ def _handler(server: ApiServer, token: str) -> _Handler:
             if path.rstrip("/") not in _OPEN_TO_ALL and not hmac.compare_digest(shown, expected):
                 raise Refusal(401, "Unauthorized", "Unauthorized")
             request = await _read(incoming, path)
-            if request.query.get("watch", "").lower() in {"1", "true"} and request.method == "GET":
+            if server.is_watch(request):
                 return await _watch(incoming, server.watch(request), request)
         except Refusal as refusal:
             return _written(Response(code=refusal.code, body=refusal.body))

@@ -9,10 +9,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rollouts.api.meta import Object
-from rollouts.embedded.api.fieldset import FieldPath, changed, from_fields, leaves, to_fields
+from rollouts.embedded.api.fieldset import FieldPath, changed, from_fields, leaves, parents, to_fields
 from rollouts.embedded.api.kinds import Kind
 
 BEFORE = "before-first-apply"
+_TEMPLATE = tuple(f"f:{name}" for name in ("spec", "template", "spec", "containers"))
+_SKELETON = frozenset(
+    {
+        *(_TEMPLATE[:size] for size in range(1, 5)),
+        (*_TEMPLATE[:2], "f:metadata"),
+        *(("f:spec", f"f:{name}") for name in ("strategy", "updateStrategy", "jobTemplate", "containers")),
+        ("f:metadata",),
+        ("f:status",),
+    }
+)
+"""Maps and lists that built-in kinds always have: nobody makes them."""
 FOLLOWED = "kubectl"
 """Managers of this prefix have their writes followed from the first on."""
 
@@ -79,7 +90,7 @@ def first(kind: Kind, obj: Object) -> tuple[Manager, ...]:
     known = read(obj)
     if known:
         return known
-    paths = leaves(kind.schema or {}, obj)
+    paths = leaves(kind.schema or {}, obj).keys()
     created = obj["metadata"].get("creationTimestamp", "")
     return (
         Manager(
@@ -104,8 +115,14 @@ def is_followed(obj: Object, me: Manager) -> bool:
 
 def created(kind: Kind, obj: Object, me: Manager) -> None:
     """Follow a creation that was no apply."""
-    paths = of_part(leaves(kind.schema or {}, obj), kind, me.subresource)
-    write(obj, [replace(me, paths=paths)])
+    paths = leaves(kind.schema or {}, obj).keys()
+    write(obj, [replace(me, paths=of_part(paths | _new_parents(kind, (), paths), kind, me.subresource))])
+
+
+def _new_parents(kind: Kind, before: Iterable[FieldPath], after: Iterable[FieldPath]) -> set[FieldPath]:
+    """The maps and lists that a write has made: who makes one owns it, beside what is in it."""
+    there = {*before, *parents(before)}
+    return parents(after) - there - (_SKELETON if not kind.custom else {("f:metadata",)})
 
 
 def updated(kind: Kind, old: Object, new: Object, me: Manager) -> None:
@@ -115,10 +132,12 @@ def updated(kind: Kind, old: Object, new: Object, me: Manager) -> None:
     touched = changed(before, after)
     if not touched:
         return
-    gained = of_part(touched & after.keys(), kind, me.subresource)
+    gained = touched & after.keys()
+    gained = of_part(gained | _new_parents(kind, before, gained), kind, me.subresource)
+    there = {*after, *parents(after)}
     owners: list[Manager] = []
     for owner in read(new) or first(kind, old):
-        left = owner.paths - touched
+        left = (owner.paths - touched) & there
         if owner.is_same(me):
             me = replace(me, paths=left)
         else:

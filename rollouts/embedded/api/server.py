@@ -96,6 +96,16 @@ class ApiServer:
                 headers["retry-after"] = str(seconds)
             return Response(code=refusal.code, body=refusal.body, headers=headers)
 
+    def is_watch(self, request: Request) -> bool:
+        """Whether a request begins a watch: one object is read, whatever else is asked.
+
+        Raises:
+            Refusal: there is no such place.
+        """
+        if request.method != "GET" or request.query.get("watch", "").lower() not in {"1", "true"}:
+            return False
+        return not find(self.registry, request.path).name
+
     def watch(self, request: Request) -> AsyncGenerator[Object, None]:
         """Begin a watch; whatever happens from now on will be told.
 
@@ -103,11 +113,9 @@ class ApiServer:
             Refusal: it cannot begin.
         """
         route = find(self.registry, request.path)
-        if request.method != "GET" or route.subresource:
+        if request.method != "GET" or route.name:
             raise method_not_allowed()
         query = dict(request.query)
-        if route.name:
-            query["fieldSelector"] = f"metadata.name={route.name}"
         predicate = selector(query.get("labelSelector", ""), query.get("fieldSelector", ""), route.kind)
         options = watch_options(query, route.namespace)
         events = watching.start(self.objects.storage, route.kind, predicate, options)
@@ -138,8 +146,7 @@ class ApiServer:
         warnings: list[str] = []
         code, body = perform(self.objects, route, request, warnings)
         headers = {"warning": ", ".join(f'299 - "{_quoted(text)}"' for text in warnings)} if warnings else {}
-        if request.method == "GET":
-            body = table.shaped(route.kind, body, request, self.objects.clock)
+        body = table.shaped(route.kind, body, request, self.objects.clock)
         return Response(code=code, body=body, headers=headers)
 
     def _fixed(self, request: Request) -> Response | None:

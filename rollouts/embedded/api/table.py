@@ -9,6 +9,7 @@ from rollouts.api.meta import Object
 from rollouts.embedded.api import jsonpath
 from rollouts.embedded.api.columns import COLUMNS, age
 from rollouts.embedded.api.kinds import Column, Kind
+from rollouts.embedded.api.status import Refusal
 from rollouts.kube.transport import Request
 
 _TABLE = re.compile(r"application/json;[^,]*as=Table[^,]*")
@@ -44,15 +45,25 @@ async def watched(
 
 
 def _shape(kind: Kind, request: Request, clock: Callable[[], datetime]) -> Callable[[Object], Object] | None:
+    """How the first of the shapes that are asked for and known is made; None for objects as they are.
+
+    Raises:
+        Refusal: none is known (406).
+    """
     accept = request.headers.get("accept", "")
     if "as=" not in accept:
         return None
-    if _TABLE.search(accept):
-        included = request.query.get("includeObject", "Metadata") or "Metadata"
-        return lambda body: table(kind, body, clock(), included)
-    if _METADATA.search(accept):
-        return _metadata_only
-    return None
+    for wanted in accept.split(","):
+        if _TABLE.search(wanted):
+            included = request.query.get("includeObject", "Metadata") or "Metadata"
+            return lambda body: table(kind, body, clock(), included)
+        if _METADATA.search(wanted):
+            return _metadata_only
+        if "as=" not in wanted:
+            return None
+    raise Refusal(
+        406, "NotAcceptable", f"objects can be shown as JSON, Table or PartialObjectMetadata: {accept}"
+    )
 
 
 def table(kind: Kind, body: Object, now: datetime, included: str = "Metadata") -> Object:

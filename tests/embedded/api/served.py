@@ -12,14 +12,14 @@ from rollouts.embedded.api.http import Serving, serve
 
 
 @contextmanager
-def served(kubeconfig: Path, *crds: dict) -> Iterator[Serving]:
+def served(kubeconfig: Path, *crds: dict, server: ApiServer | None = None) -> Iterator[Serving]:
     """Serve until the block ends."""
+    server = server or ApiServer(lambda: datetime.now(UTC))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
     async def start() -> Serving:
-        server = ApiServer(lambda: datetime.now(UTC))
         server.install_crds(crds)
         return await serve(server, kubeconfig_path=kubeconfig)
 
