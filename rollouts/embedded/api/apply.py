@@ -72,7 +72,7 @@ def _of_part(kind: Kind, config: Object, part: str) -> Object:
     if part != "status":
         return {name: value for name, value in config.items() if name != "status"}
     named = {key: value for key, value in config["metadata"].items() if key in {"name", "namespace"}}
-    said = {name: config[name] for name in ("apiVersion", "kind", "status") if name in config}
+    said: Object = {name: config[name] for name in ("apiVersion", "kind", "status") if name in config}
     return {**said, "metadata": named}
 
 

@@ -132,8 +132,8 @@ def updated(kind: Kind, old: Object, new: Object, me: Manager) -> None:
     touched = changed(before, after)
     if not touched:
         return
-    gained = touched & after.keys()
-    gained = of_part(gained | _new_parents(kind, before, gained), kind, me.subresource)
+    made = touched & after.keys()
+    gained = of_part(made | _new_parents(kind, before, made), kind, me.subresource)
     there = {*after, *parents(after)}
     owners: list[Manager] = []
     for owner in read(new) or first(kind, old):
