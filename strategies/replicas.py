@@ -106,7 +106,13 @@ def basic(
             sizes[each.name] += grown
             room -= grown
     if old:
-        return sizes | drained(limits, old, [each for each in (new, stable) if each is not None])
+        # Pods beyond the goal that serve nobody would keep those from growing that are to take over.
+        idle = {
+            each.name: max(goal, min(each.desired, each.available))
+            for each, goal in ((stable, want[1]), (new, want[0]))
+            if each is not None and each.desired > goal
+        }
+        return sizes | idle | drained(limits, old, [each for each in (new, stable) if each is not None])
     growing = new is None or want[0] >= new.desired
     shrinks, keeps = ((stable, want[1]), (new, want[0])) if growing else ((new, want[0]), (stable, want[1]))
     return sizes | _shrunk(limits, shrinks, keeps, sizes)

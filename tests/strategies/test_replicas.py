@@ -115,6 +115,12 @@ def test_a_canary_that_never_starts_does_not_block_the_retreat():
     assert sizes["new"] < 4
 
 
+def test_neither_does_it_while_there_are_pods_of_a_version_between():
+    limits = Bounds(replicas=4, surge=1, unavailable=0)
+    sizes = basic(limits, (0, 4), pods("new", 2, 1), pods("stable", 2, 2), [pods("old", 1, 1)])
+    assert sizes == {"new": 1, "stable": 2, "old": 1}
+
+
 def test_older_sets_are_drained_before_the_others():
     limits = Bounds(replicas=10, surge=2, unavailable=0)
     sizes = basic(limits, (5, 5), pods("new", 0), pods("stable", 7), [pods("old", 5, 5)])
