@@ -166,7 +166,8 @@ def _routed(seen: Observed, roles: Roles, now: datetime) -> Sizes:
         pods = {new.name: replicas.wanted(seen.rollout)}
         annotations = (*others.annotations, *scaledown.wanted_again(new))
         return Sizes(pods=pods | others.sizes, annotations=annotations, requeue_after=others.requeue_after)
-    count, stable_count = replicas.routed(seen)
+    back = replicas.idle(seen, new) or not replicas.points_at(seen, new)
+    count, stable_count = replicas.routed(seen, back=back)
     pods = {stable.name: stable_count} | others.sizes
     again = (*others.annotations, *scaledown.wanted_again(stable))
     if not seen.rollout.status.abort:

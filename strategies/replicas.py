@@ -152,8 +152,23 @@ def _shrunk(
     return smaller
 
 
-def routed(seen: Observed) -> tuple[int, int]:
-    """Canary and stable pods with traffic routing, for the steps' weight and for the weight that was seen."""
+def points_at(seen: Observed, new: ReplicaSet) -> bool:
+    """Whether traffic for the canary reaches the new pods."""
+    name = position.canary(seen.rollout).canary_service
+    service = seen.services.get(name)
+    return not name or (service is not None and service.pod_hash == new.pod_hash)
+
+
+def idle(seen: Observed, new: ReplicaSet | None) -> bool:
+    """Whether no pod of the new version can take requests."""
+    return new is None or (new.available == 0 and wanted(seen.rollout) > 0)
+
+
+def routed(seen: Observed, *, back: bool = False) -> tuple[int, int]:
+    """Canary and stable pods with traffic routing, for the steps' weight and for the weight that was seen.
+
+    `back` if the weight is to return to stable whatever the steps ask for: stable must be able to carry it.
+    """
     rollout = seen.rollout
     strategy = position.canary(rollout)
     replicas, total = wanted(rollout), position.total_weight(rollout)
@@ -171,7 +186,8 @@ def routed(seen: Observed) -> tuple[int, int]:
     if not strategy.dynamic_stable_scale:
         return canary, replicas
     # The stable side must carry what it carries now and what it will carry, whichever is more.
-    stable = max(_pods(replicas, total - asked, total), _pods(replicas, total - carried, total))
+    goal = 0 if back else asked
+    stable = max(_pods(replicas, total - goal, total), _pods(replicas, total - carried, total))
     return canary, _floored(rollout, stable)
 
 

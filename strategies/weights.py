@@ -29,12 +29,11 @@ def target(seen: Observed, roles: Roles, carried: Weights, *, halted: bool = Fal
         return 0 if roles.new is None or not _serves(seen, roles.new) else now
     if roles.promoted:
         return _back(seen, roles.stable, now, 0) if _stable_service_moved(seen, roles.stable) else now
-    idle = roles.new is None or (roles.new.available == 0 and replicas.wanted(seen.rollout) > 0)
-    if seen.rollout.status.abort or idle or roles.new is None:
+    if seen.rollout.status.abort or replicas.idle(seen, roles.new) or roles.new is None:
         return _back(seen, roles.stable, now, 0)
     if halted:
         return now
-    if not _points_at_canary(seen, roles.new):
+    if not replicas.points_at(seen, roles.new):
         return _back(seen, roles.stable, now, 0)
     return _towards(seen, roles, roles.new, now)
 
@@ -69,14 +68,7 @@ def _back(seen: Observed, stable: ReplicaSet, now: int, goal: int) -> int:
 
 
 def _serves(seen: Observed, new: ReplicaSet) -> bool:
-    return new.available > 0 and _points_at_canary(seen, new)
-
-
-def _points_at_canary(seen: Observed, new: ReplicaSet) -> bool:
-    """Whether traffic for the canary reaches the new pods."""
-    name = position.canary(seen.rollout).canary_service
-    service = seen.services.get(name)
-    return not name or (service is not None and service.pod_hash == new.pod_hash)
+    return new.available > 0 and replicas.points_at(seen, new)
 
 
 def _stable_service_moved(seen: Observed, stable: ReplicaSet) -> bool:

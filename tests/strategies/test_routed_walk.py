@@ -206,6 +206,19 @@ class TestDynamicStableScale:
         world.until(done).run(60)
         assert (world.weight, world.size("v1"), world.size("v2")) == (0, 10, 0)
 
+    def test_stable_grows_to_take_back_what_a_superseded_version_carries(self):
+        world = deployed(self.strategy)
+        world.ship("v2").until(lambda each: each.step == 2).run(3).ship("v3")
+        world.until(lambda each: each.selected("web-canary") == "v3", seconds=60)
+        world.until(lambda each: each.step == 2, seconds=60)
+
+    def test_stable_grows_to_take_back_what_a_version_without_pods_carries(self):
+        world = deployed(self.strategy)
+        world.ship("v2").until(lambda each: each.step == 2).run(3)
+        world.broken.add("v2")
+        world.until(lambda each: each.weight == 0, seconds=60)
+        assert world.of("v1").available == 10
+
     def test_without_any_pods_the_weight_of_a_superseded_version_is_taken_back(self):
         world = deployed(self.strategy)
         world.ship("v2").until(lambda each: each.step == 2).scale(0).run(5)
