@@ -128,7 +128,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         *again.evictions,
         *analyses.starts(seen, roles, slots),
         *analyses.ends(seen, keep=not status.abort),
-        *scaling.down(seen, roles, sizes),
+        *(() if again.under_way else scaling.down(seen, roles, sizes)),
         *revisions.expired_history(seen, roles, scaledown.serving(seen)),
         *analyses.expired_history(seen, roles),
     )

@@ -17,6 +17,8 @@ class Restart:
 
     evictions: tuple[EvictPod, ...] = ()
     done: bool = False
+    under_way: bool = False
+    """Pods are being evicted: until they are seen to be gone, no others may be taken away."""
     requeue_after: timedelta | None = None
 
 
@@ -33,7 +35,9 @@ def plan_restart(seen: Observed, roles: Roles, now: datetime) -> Restart:
         old = [pod for pod in seen.pods if pod.pod_hash == each.pod_hash and pod.created < at]
         if not old:
             continue
-        return Restart(evictions=_evictions(seen, roles, each, old), requeue_after=RECHECK)
+        evictions = _evictions(seen, roles, each, old)
+        leaving = any(pod.deleting and pod.available for pod in seen.pods)
+        return Restart(evictions=evictions, under_way=bool(evictions) or leaving, requeue_after=RECHECK)
     return Restart(done=True)
 
 

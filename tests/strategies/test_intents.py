@@ -185,6 +185,19 @@ def test_restart_counts_the_pods_of_all_versions_where_they_share_the_requests()
     assert not old & set(world.pods)
 
 
+def test_a_restart_and_a_step_together_leave_enough_pods():
+    steps = ({"setWeight": 40}, {"pause": {}}, {"setWeight": 20}, {"pause": {}})
+    world = deployed(canary(*steps, maxSurge=0, maxUnavailable=1), replicas=5)
+    world.ship("v2").until(paused).run(3)
+    world.set(restartAt=world.now.isoformat()).patch(pauseConditions=None)
+    while world.status.restarted_at is None or world.step != 3:
+        world.reconcile()
+        assert sum(pod.available and not pod.deleting for pod in world.pods.values()) >= 4
+        kept = sum(min(each.available, each.desired) for each in world.sets.values())
+        assert kept >= 4
+        world.pass_time()
+
+
 def test_restart_in_the_future_waits_for_its_moment():
     world = deployed(canary())
     world.set(restartAt="2026-01-01T01:00:00Z")
