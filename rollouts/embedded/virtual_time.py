@@ -16,8 +16,12 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 """The instant at which virtual time begins unless another is asked for."""
 
 
+_STANDSTILL = 100_000
+"""Rounds of the loop at one instant after which something is done over and over."""
+
+
 class NotInVirtualTime(RuntimeError):
-    """Something waits for the world outside, which virtual time would overtake."""
+    """Something waits for the world outside, which virtual time would overtake; or time never goes on."""
 
 
 class _Jump(selectors.BaseSelector):
@@ -26,6 +30,7 @@ class _Jump(selectors.BaseSelector):
     def __init__(self) -> None:
         self._map: dict[int, selectors.SelectorKey] = {}
         self.now = 0.0
+        self._rounds = 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
@@ -41,6 +46,11 @@ class _Jump(selectors.BaseSelector):
             raise NotInVirtualTime("every task waits and no timer is set: nothing will ever happen again")
         if timeout > 0:
             self.now += timeout
+            self._rounds = 0
+        self._rounds += 1
+        if self._rounds > _STANDSTILL:
+            self._rounds = 0  # so that the tasks can be cancelled
+            raise NotInVirtualTime(f"at {self.now:g} s something is done over and over, without a pause")
         return []
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:

@@ -13,6 +13,7 @@ To be run by `rollouts.embedded.virtual_time.run`. The same calls lead to the sa
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -107,7 +108,7 @@ class World:
     async def __aenter__(self) -> Self:
         self.server.objects.storage.listeners.append(self._see)
         self.server.proxies[STATS] = self.load.answer
-        self.server.install_crds(crds())
+        self.server.install_crds(_definitions())
         await self._ensure_namespace(self.namespace)
         for each in (
             _class(INGRESS_CLASSES, "nginx", "controller"),
@@ -357,6 +358,10 @@ class _Overseen:
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+_definitions = cache(crds)
+"""Made once for all worlds of a process; the server copies them."""
 
 
 def _class(resource: Resource, name: str, field: str) -> Object:

@@ -51,6 +51,15 @@ def test_waiting_for_nothing_is_an_error_instead_of_a_hang() -> None:
         run(main())
 
 
+def test_working_without_a_pause_is_an_error_instead_of_a_hang() -> None:
+    async def main() -> None:
+        while True:  # noqa: ASYNC110 (that is the mistake)
+            await asyncio.sleep(0)
+
+    with pytest.raises(NotInVirtualTime, match="over and over"):
+        run(main())
+
+
 def test_a_thread_is_refused() -> None:
     async def main() -> None:
         await asyncio.to_thread(time.sleep, 0)
