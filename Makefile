@@ -3,13 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-kubernetes test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
+.PHONY: demo test soak replay test-kubernetes test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
 
 test: $(VENV)/.ready
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+# Simulated programs of faults, intents and bad luck: so many seeds, or one of them step by step.
+soak: $(VENV)/.ready
+	$(BIN)/python -m tests.simulation soak --seeds $(or $(SEEDS),1000) --start $(or $(FROM),0)
+
+replay: $(VENV)/.ready
+	$(BIN)/python -m tests.simulation replay $(SEED)
 
 # A real kube-apiserver, built with Go on first use; or the cluster of KUBECONFIG, or the programs of KUBEBUILDER_ASSETS.
 test-kubernetes: $(VENV)/.ready

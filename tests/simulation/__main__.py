@@ -1,0 +1,67 @@
+"""Runs many programs, or one step by step: `make soak SEEDS=10000`, `make replay SEED=n`."""
+
+import gc
+import logging
+import multiprocessing
+import os
+import sys
+import time
+
+import click
+
+from tests.simulation.draw import draw
+from tests.simulation.run import Violation, run
+
+
+def attempt(seed: int) -> tuple[int, Violation | None]:
+    """Run the program of a seed; what it violated, if anything."""
+    found = run(draw(seed)).violation
+    gc.collect()
+    return seed, found
+
+
+def _begin() -> None:
+    """Collect garbage between programs alone: it is a tenth of their cost."""
+    gc.freeze()
+    gc.disable()
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Everything here is about simulated programs."""
+    logging.disable(logging.CRITICAL)  # what the controllers say would hide what the simulation says
+
+
+@main.command()
+@click.option("--seeds", default=1000, show_default=True, help="How many programs.")
+@click.option("--start", default=0, show_default=True, help="The first seed.")
+@click.option("--workers", default=os.cpu_count() or 1, show_default=True, help="Processes.")
+def soak(seeds: int, start: int, workers: int) -> None:
+    """Run many programs and print the seeds of those that break an invariant; exit 1 if one does."""
+    begun, failed = time.monotonic(), 0
+    with multiprocessing.get_context("fork").Pool(workers, _begin) as pool:
+        for seed, violation in pool.imap_unordered(attempt, range(start, start + seeds), chunksize=4):
+            if violation is not None:
+                failed += 1
+                click.echo(f"seed {seed}: {violation}")
+    pace = seeds / (time.monotonic() - begun)
+    click.echo(f"{seeds} programs, {failed} failed; {pace:.1f} programs per second on {workers} cores")
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("seed", type=int)
+def replay(seed: int) -> None:
+    """Print the program of a seed and everything that happens in it; exit 1 if it breaks an invariant."""
+    program = draw(seed)
+    click.echo(f"{program}\n")
+    outcome = run(program, trace=True)
+    click.echo("\n".join(outcome.trace))
+    click.echo(
+        f"\nbroken {outcome.violation}" if outcome.violation else f"\nit holds, and ends {outcome.phase}"
+    )
+    sys.exit(1 if outcome.violation else 0)
+
+
+if __name__ == "__main__":
+    main()

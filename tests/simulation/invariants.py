@@ -1,0 +1,289 @@
+"""What must never be seen, whatever happens: pure functions of two looks at the world, one before and one
+after a change, and of what had happened until then. Each yields sentences; none means that all is well.
+
+The controllers are judged by what they could know: what changed while their watches or answers were late
+excuses them, and nothing else does.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any
+
+from rollouts.api.meta import parse_time
+from rollouts.embedded.virtual_time import START
+from tests.simulation.past import Past, portion
+from tests.simulation.view import View
+
+Invariant = Callable[[View, View, Past], Iterator[str]]
+
+
+def no_traffic_without_pods(before: View, after: View, past: Past) -> Iterator[str]:
+    """The controllers give no traffic to a revision that has no pod to take it."""
+    if not after.author or after.replicas == 0:
+        return
+    since, was = past.doubt(after.now), before.reach
+    for pod_hash, share in after.reach.items():
+        more = share > was.get(pod_hash, 0)
+        if more and pod_hash and not after.ready.get(pod_hash) and past.last_ready.get(pod_hash, -1) < since:
+            yield f"{_percent(share)} of the traffic was given to {_name(after, pod_hash)}, which has no pod"
+
+
+def a_failed_revision_gains_nothing(before: View, after: View, past: Past) -> Iterator[str]:
+    """A revision whose analysis failed never gains weight again without a human."""
+    if not after.author:
+        return
+    for pod_hash, (since, limit) in past.condemned.items():
+        now = portion(after, pod_hash)
+        if now > limit and now > portion(before, pod_hash) and since < past.doubt(after.now):
+            yield f"{_name(after, pod_hash)} gained traffic after its analysis had failed"
+
+
+def an_aborted_revision_gains_nothing(before: View, after: View, past: Past) -> Iterator[str]:
+    """Once status says abort, the version under way only loses."""
+    if not after.author or not before.status.get("abort") or past.told_at > past.doubt(after.now):
+        return
+    pod_hash = before.current
+    if pod_hash != before.stable and portion(after, pod_hash) > portion(before, pod_hash):
+        yield f"{_name(after, pod_hash)} gained traffic although it is aborted"
+
+
+def a_paused_rollout_gains_nothing(before: View, after: View, past: Past) -> Iterator[str]:
+    """While a human holds the rollout, the version under way gains nothing."""
+    if not after.author or not before.spec.get("paused") or past.told_at > past.doubt(after.now):
+        return
+    pod_hash = before.current
+    if pod_hash != before.stable and portion(after, pod_hash) > portion(before, pod_hash):
+        yield f"{_name(after, pod_hash)} gained traffic although the rollout is paused by hand"
+
+
+def no_weight_beyond_the_step(before: View, after: View, past: Past) -> Iterator[str]:
+    """The weight never exceeds what the step asks for that status names."""
+    if not after.author or not after.routed or after.weight is None or before.weight is None:
+        return
+    if after.weight <= before.weight or past.told_at > past.doubt(after.now):
+        return
+    asked = asked_weight(before)
+    if after.weight > asked:
+        yield f"the weight rose to {_percent(after.weight)}, and the step asks for {_percent(asked)}"
+
+
+def capacity_stays(before: View, after: View, past: Past) -> Iterator[str]:
+    """The controllers take no pods away that the spec says must serve; pods may fall by themselves."""
+    if not after.author or (before.ready is after.ready and before.sets is after.sets):
+        return
+    since = past.doubt(after.now)
+    if past.fell_at >= since or max(past.told_at, past.moved_at) > since:
+        return
+    if after.kind in ("rolling", "canary") or not before.stable:  # all versions share the requests
+        kept, had = (sum(view.serving(each) for each in view.sets) for view in (after, before))
+        least = after.replicas - max(_unavailable(after), _restarts(after))
+        if kept < had and kept < least:
+            yield f"the controllers left {kept} pods to serve, and the spec asks for {least}"
+        return
+    for pod_hash in before.sets:
+        kept, had = after.serving(pod_hash), before.serving(pod_hash)
+        # What was not there before, as while somebody holds the rollout, is not taken away.
+        needed = min(_needed(after, pod_hash), before.sets[pod_hash].replicas) - _restarts(after)
+        if kept < had and kept < needed:
+            yield f"the controllers left {_name(before, pod_hash)} {kept} pods, and it needs {needed}"
+
+
+def traffic_moves_to_enough_pods(before: View, after: View, past: Past) -> Iterator[str]:
+    """A version gets more traffic only when it has the pods for it."""
+    if not after.author or after.kind in ("rolling", "canary"):
+        return
+    if (before.weight, before.selectors) == (after.weight, after.selectors):
+        return
+    since = past.doubt(after.now)
+    if past.fell_at >= since or past.told_at > since or "" in before.selectors.values():
+        return
+    was = before.reach
+    for pod_hash, share in after.reach.items():
+        if share <= was.get(pod_hash, 0) or not pod_hash:
+            continue
+        back = pod_hash == before.stable
+        needed = 1 if back or _sized_apart(before) else ceil(share * after.replicas)
+        if after.serving(pod_hash) < min(needed, after.replicas):
+            served = after.serving(pod_hash)
+            yield f"{_percent(share)} of the traffic went to {_name(after, pod_hash)} with {served} pods"
+
+
+def status_tells_the_weight(before: View, after: View, past: Past) -> Iterator[str]:
+    """The weight in status is one that the route had when the controllers looked."""
+    if not after.author or before.rollout is after.rollout:
+        return
+    told = (after.status.get("canary") or {}).get("weights")
+    if told is None or told == (before.status.get("canary") or {}).get("weights"):
+        return
+    share = Fraction(told["canary"]["weight"], told["canary"]["weight"] + told["stable"]["weight"])
+    seen = past.shown(after.now)
+    if share not in seen:
+        had = ", ".join(_percent(each) for each in seen if each is not None)
+        yield f"status says that the canary has {_percent(share)}, and the route had {had or 'no weights'}"
+
+
+def one_run_for_each_attempt(before: View, after: View, past: Past) -> Iterator[str]:
+    """A step has one analysis under way at most, and no more of them than somebody gave reason for."""
+    if before.runs is after.runs:
+        return
+    slots: dict[tuple[str, ...], list[bool]] = {}
+    for run in after.runs:
+        slots.setdefault((run.hash, run.revision, run.type, run.step), []).append(run.live)
+    for slot, live in slots.items():
+        what = f"the {slot[2]} analysis{f' of step {slot[3]}' if slot[3] else ''} of {_name(after, slot[0])}"
+        if sum(live) > 1:
+            yield f"{what} runs {sum(live)} times at once"
+        if len(live) > past.attempts:
+            yield f"{what} was begun {len(live)} times with {past.attempts} reasons"
+
+
+def services_select_what_is_there(before: View, after: View, past: Past) -> Iterator[str]:
+    """No Service is pointed at a revision without a ReplicaSet, and none that one selects is deleted."""
+    if not after.author or past.told_at > past.doubt(after.now):
+        return
+    for service, pod_hash in after.selectors.items():
+        if not pod_hash or pod_hash in after.sets:
+            continue
+        if before.selectors.get(service) != pod_hash:
+            yield f"service {service} was pointed at {pod_hash}, which has no ReplicaSet"
+        elif pod_hash in before.sets and past.moved_at <= past.doubt(after.now):
+            name = before.sets[pod_hash].name
+            yield f"the ReplicaSet {name} was deleted while service {service} selects it"
+
+
+def users_get_what_was_proven(before: View, after: View, past: Past) -> Iterator[str]:
+    """Blue/green switches users only after the checks that the strategy asks for."""
+    if not after.author or after.kind != "blueGreen" or past.told_at > past.doubt(after.now):
+        return
+    active = after.selectors.get("shop-active")
+    if not active or active == before.selectors.get("shop-active") or active == before.stable:
+        return
+    if before.stable not in before.sets or before.status.get("promoteFull"):
+        return  # there is nothing that could go on to serve
+    if not (before.status.get("blueGreen") or {}).get("scaleUpPreviewCheckPoint"):
+        yield f"users were switched to {_name(after, active)} before it was decided in status"
+    runs = [run for run in after.runs if run.type == "PrePromotion" and run.hash == active]
+    proven = any(run.phase == "Successful" for run in runs) or _said(before, "blueGreen", "prePromotion")
+    if after.strategy.get("prePromotionAnalysis") and not proven:
+        yield f"users were switched to {_name(after, active)} without a successful pre-promotion analysis"
+
+
+def steps_are_taken_when_done(before: View, after: View, past: Past) -> Iterator[str]:
+    """A step is left when it is done, or when a human says so."""
+    index = before.index
+    if not after.author or after.index != index + 1 or index >= len(before.steps):
+        return
+    if before.current != after.current or before.steps != after.steps or before.status.get("promoteFull"):
+        return
+    if not before.stable:
+        return  # a first deployment has no steps
+    if past.told_at > min(past.step_since, past.doubt(after.now)):
+        return
+    if unfinished := _unfinished(before, after, past):
+        yield f"step {index} was left, {unfinished}"
+
+
+ALWAYS: tuple[Invariant, ...] = (
+    no_traffic_without_pods,
+    a_failed_revision_gains_nothing,
+    an_aborted_revision_gains_nothing,
+    a_paused_rollout_gains_nothing,
+    no_weight_beyond_the_step,
+    capacity_stays,
+    traffic_moves_to_enough_pods,
+    status_tells_the_weight,
+    one_run_for_each_attempt,
+    services_select_what_is_there,
+    users_get_what_was_proven,
+    steps_are_taken_when_done,
+)
+"""Checked after every change of anything that a view shows."""
+
+
+def _unfinished(before: View, after: View, past: Past) -> str:
+    """What the step before still lacked when it was left; empty if it was done."""
+    match before.steps[before.index]:
+        case {"analysis": _}:
+            mine = [run for run in after.runs if (run.hash, run.step) == (before.current, str(before.index))]
+            proven = any(run.phase == "Successful" for run in mine) or _said(before, "canary", "currentStep")
+            return "" if proven else "and its analysis did not succeed"
+        case {"pause": {"duration": duration}}:
+            begun = [each["startTime"] for each in before.status.get("pauseConditions") or ()]
+            if not begun:
+                return f"a pause of {duration} that had not begun"
+            now = START + timedelta(seconds=after.now + past.skew)
+            lasted = (now - parse_time(begun[0])).total_seconds()
+            early = lasted < float(str(duration).removesuffix("s")) - 1
+            return f"a pause of {duration}, after {lasted:g} s" if early else ""
+        case {"pause": _}:
+            return "a pause without end, and nobody had promoted"
+        case {"setWeight": weight} if after.routed and past.moved_at <= past.doubt(after.now):
+            carried = Fraction(weight, 100) in past.shown(after.now)
+            return "" if carried else f"setWeight {weight}, and the route did not carry it"
+    return ""
+
+
+def asked_weight(view: View) -> Fraction:
+    """The share that the step asks for that status names."""
+    if view.status.get("abort"):
+        return Fraction(0)
+    if view.status.get("promoteFull") or view.index >= len(view.steps):
+        return Fraction(1)
+    earlier = [step["setWeight"] for step in view.steps[: view.index + 1] if "setWeight" in step]
+    return Fraction(earlier[-1] if earlier else 0, 100)
+
+
+def _unavailable(view: View) -> int:
+    """How many pods may be missing without a router."""
+    surge, unavailable = (
+        _share(view.strategy.get(name, "25%"), view.replicas) for name in ("maxSurge", "maxUnavailable")
+    )
+    allowed = min(view.replicas, floor(unavailable))
+    return 1 if allowed == 0 and ceil(surge) == 0 else allowed
+
+
+def _restarts(view: View) -> int:
+    """How many pods a restart that is under way may take away."""
+    if view.spec.get("restartAt") == view.status.get("restartedAt"):
+        return 0
+    return max(1, floor(_share(view.strategy.get("maxUnavailable", "25%"), view.replicas)))
+
+
+def _share(value: Any, total: int) -> Fraction:
+    if isinstance(value, int):
+        return Fraction(value)
+    return Fraction(int(value.removesuffix("%")) * total, 100)
+
+
+def _needed(view: View, pod_hash: str) -> int:
+    """The pods that a version needs for the requests that reach it."""
+    share = view.reach.get(pod_hash, Fraction(0))
+    if view.kind == "blueGreen":
+        return view.replicas if share else 0
+    if pod_hash != view.stable and _sized_apart(view):
+        return min(1, ceil(share))
+    return ceil(share * view.replicas)
+
+
+def _sized_apart(view: View) -> bool:
+    """Whether the user sized the canary apart from its weight."""
+    strategy = view.strategy
+    scaled = any("setCanaryScale" in step for step in view.steps)
+    return scaled or "replicaProgressThreshold" in strategy or bool(strategy.get("dynamicStableScale"))
+
+
+def _said(view: View, half: str, kind: str) -> bool:
+    """Whether status holds that an analysis succeeded whose run somebody has deleted since."""
+    ref = (view.status.get(half) or {}).get(f"{kind}AnalysisRunStatus") or {}
+    return bool(ref.get("status") == "Successful")
+
+
+def _name(view: View, pod_hash: str) -> str:
+    each = view.of(pod_hash)
+    return f"{each.version} ({pod_hash})" if each is not None else (pod_hash or "nobody")
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(100 * share):g} %"

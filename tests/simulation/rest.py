@@ -1,0 +1,136 @@
+"""What a world must look like once it has come to rest: a tiny model of what the last intent asks for."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from rollouts.api.meta import Object
+from tests.simulation.invariants import asked_weight
+from tests.simulation.past import FAILED, Past
+from tests.simulation.view import REVISION, View
+
+
+def at_rest(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
+    """What is wrong with a world in which nothing happens any more.
+
+    Args:
+        view: the world.
+        past: what had happened.
+        broken: the versions whose pods never become ready.
+    """
+    status = view.status
+    if not view.observed:
+        yield "status does not speak of the spec as it is"
+        return
+    new = view.of(view.current)
+    if new is None or new.version != view.version:
+        yield f"the spec asks for {view.version}, and status says that {view.current} is the current revision"
+        return
+    yield from _kept_in_order(view)
+    if view.stable and view.stable not in view.sets and status.get("abort"):
+        return  # somebody deleted what it is to return to, and has to say what now
+    if status.get("abort"):
+        yield from _aborted(view, past, broken)
+    elif view.current == view.stable:
+        yield from _promoted(view, past, broken)
+    else:
+        yield from _waiting(view, past, broken)
+
+
+def _kept_in_order(view: View) -> Iterator[str]:
+    revisions = sorted(each.revision for each in view.sets.values())
+    if len(set(revisions)) < len(revisions):
+        yield f"two ReplicaSets have the same revision: {revisions}"
+    told = (view.rollout["metadata"].get("annotations") or {}).get(REVISION)
+    new = view.sets[view.current]
+    if told != str(new.revision):
+        yield f"the rollout says revision {told}, and its ReplicaSet {new.revision}"
+    told_weights = (view.status.get("canary") or {}).get("weights")
+    if view.routed and told_weights is not None:
+        weight = Fraction(told_weights["canary"]["weight"], 100)
+        if weight != view.weight:
+            yield f"status says that the canary has {weight}, and the route says {view.weight}"
+    for service, pod_hash in view.selectors.items():
+        if pod_hash and pod_hash not in view.sets and view.stable in view.sets:
+            yield f"service {service} selects {pod_hash}, which has no ReplicaSet"
+
+
+def _aborted(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
+    why = _why_aborted(view, past, broken)
+    if not why:
+        yield "it is aborted, and nobody asked for it, no analysis failed, and no deadline has passed"
+    if view.status.get("phase") != "Degraded":
+        yield f"it is aborted, and its phase is {view.status.get('phase')}"
+    stable = view.of(view.stable)
+    if stable is None or stable.version in broken or not view.replicas:
+        return
+    yield from _only(view, view.stable, "it is aborted")
+
+
+def _why_aborted(view: View, past: Past, broken: frozenset[str]) -> str:
+    mine = [run for run in view.runs if run.hash == view.current and run.phase in FAILED]
+    if past.aborted_by_hand or mine or view.current in past.condemned:
+        return "by hand, or by an analysis"
+    # A clock that jumps, or pods that fell for a while, make a deadline pass that otherwise would not.
+    return "by the deadline" if view.spec.get("progressDeadlineAbort") else ""
+
+
+def _promoted(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
+    new, phase = view.sets[view.current], view.status.get("phase")
+    if past.last_told == "abort":
+        yield f"somebody aborted {new.version}, and it is promoted all the same"
+    if new.version in broken:
+        return  # whatever runs of it stays; there is nothing to go back to
+    if view.replicas and not view.spec.get("paused"):  # which holds the pods as they are, too
+        yield from _only(view, view.current, f"{new.version} is promoted")
+    wanted = "Paused" if view.spec.get("paused") else "Healthy"
+    if phase != wanted:
+        yield f"{new.version} is promoted, and its phase is {phase}: {view.status.get('message')}"
+
+
+def _waiting(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
+    new = view.sets[view.current]
+    if past.last_told == "abort":
+        yield f"somebody aborted {new.version}, and it goes on all the same"
+    if past.last_told == "full" and new.version not in broken and not view.spec.get("paused"):
+        yield f"somebody promoted {new.version} to the full, and it is not promoted"
+    why = _why_waiting(view, broken)
+    if not why:
+        yield (
+            f"{new.version} is neither promoted nor aborted, and nothing holds it at step {view.index}: "
+            f"{view.status.get('phase')}, {view.status.get('message')}"
+        )
+    stuck = new.version in broken or view.spec.get("paused") or why == "stable does not start"
+    if view.routed and view.weight != asked_weight(view) and not stuck and view.replicas:
+        yield f"the step asks for the weight {asked_weight(view)}, and the route has {view.weight}"
+
+
+def _why_waiting(view: View, broken: frozenset[str]) -> str:
+    """What holds an update that is neither promoted nor aborted."""
+    conditions: list[Object] = view.status.get("pauseConditions") or []
+    reasons = {each["reason"] for each in conditions}
+    step = view.steps[view.index] if view.index < len(view.steps) else {}
+    stable = view.of(view.stable)
+    if view.spec.get("paused"):
+        return "paused by hand"
+    if view.sets[view.current].version in broken:
+        return "its pods do not start"
+    if stable is not None and stable.version in broken:
+        return "stable does not start"
+    if "CanaryPauseStep" in reasons and step.get("pause") == {}:
+        return "a pause without end"
+    if "BlueGreenPause" in reasons and view.strategy.get("autoPromotionEnabled") is False:
+        return "a human must promote"
+    return "an analysis without a verdict" if "InconclusiveAnalysisRun" in reasons else ""
+
+
+def _only(view: View, pod_hash: str, why: str) -> Iterator[str]:
+    """All requests reach one version, which has all its pods, and no other has any."""
+    reach = {each: share for each, share in view.reach.items() if share}
+    if reach.keys() != {pod_hash}:
+        yield f"{why}, and requests go to {', '.join(map(str, reach)) or 'nobody'} instead of {pod_hash}"
+    if view.serving(pod_hash) < view.replicas:
+        yield f"{why}, and {view.serving(pod_hash)} of {view.replicas} pods serve"
+    keeps = view.strategy.get("abortScaleDownDelaySeconds") == 0 and view.status.get("abort")
+    for each in view.sets.values():
+        if each.hash != pod_hash and each.replicas and not (keeps and each.hash == view.current):
+            yield f"{why}, and {each.version} still has {each.replicas} pods"

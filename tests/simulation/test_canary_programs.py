@@ -1,0 +1,15 @@
+"""Whatever happens to canaries with a router, what must never be seen is not seen."""
+
+import pytest
+
+from tests.simulation.seeds import holds, of
+
+
+@pytest.mark.parametrize("seed", of("nginx", 75))
+def test_canary_with_nginx(seed: int) -> None:
+    holds(seed)
+
+
+@pytest.mark.parametrize("seed", of("gateway", 75))
+def test_canary_with_a_gateway(seed: int) -> None:
+    holds(seed)

@@ -1,0 +1,254 @@
+"""Each invariant speaks when the engine is broken on purpose: a check that cannot fail would be none."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from rollouts.api.meta import Object
+from rollouts.api.rollout_status import TrafficWeights, WeightDestination
+from rollouts.kube.lease import Elector
+from strategies import (
+    analyses,
+    bluegreen,
+    canary,
+    counts,
+    lifecycle,
+    replicas,
+    safety,
+    services,
+    steps,
+    weights,
+)
+from strategies.lifecycle import Decision
+from strategies.model import SwitchService
+from strategies.replicas import Bounds
+from strategies.steps import Step
+from tests.faults.model import INTERNAL_ERROR
+from tests.simulation import controllers
+from tests.simulation import events as e
+from tests.simulation.draw import GATE, WATCH
+from tests.simulation.program import Kind, Program, Setup, Timed
+from tests.simulation.run import run
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+ROUTED: Object = {
+    "stableService": "shop-stable",
+    "canaryService": "shop-canary",
+    "trafficRouting": {"nginx": {"stableIngress": "shop"}},
+}
+BLUE_GREEN: Object = {"activeService": "shop-active", "previewService": "shop-preview"}
+
+
+def program(kind: Kind, strategy: Object, *events: tuple[float, e.Event], **setup: Any) -> Program:
+    spec = setup.pop("spec", {})
+    made = Setup(kind=kind, replicas=4, strategy=strategy, spec=spec, **setup)
+    return Program(seed=0, setup=made, events=tuple(Timed(at, event) for at, event in events))
+
+
+def routed(*listed: Object, **more: Any) -> Object:
+    return {**ROUTED, "steps": list(listed), **more}
+
+
+SHIP = (0.0, e.Ship("v2"))
+CLIMB = ({"setWeight": 25}, {"pause": {"duration": 30}}, {"setWeight": 75}, {"pause": {"duration": 30}})
+
+
+def swap(place: object, name: str, value: object) -> Break:
+    return lambda patch: patch.setattr(place, name, value)
+
+
+def without_safety(*breaks: Break) -> Break:
+    def all_of_them(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(safety, "violations", lambda *_: ())
+        for each in breaks:
+            each(patch)
+
+    return all_of_them
+
+
+def switch_at_once(seen: Any, name: str, target: Any) -> tuple[SwitchService, ...]:
+    service = seen.services.get(name)
+    same = service is None or target is None or service.pod_hash == target.pod_hash
+    return () if same else (SwitchService(name=name, pod_hash=target.pod_hash),)
+
+
+def switch_to_nobody(seen: Any, name: str, target: Any) -> tuple[SwitchService, ...]:
+    return (SwitchService(name=name, pod_hash="nobody"),) if name and target is not None else ()
+
+
+def more_when_aborted(patch: pytest.MonkeyPatch) -> None:
+    inner = weights.target
+    patch.setattr(
+        weights,
+        "target",
+        lambda seen, *rest, **more: 90 if seen.rollout.status.abort else inner(seen, *rest, **more),
+    )
+
+
+def weight_that_is_not_so(seen: Any) -> TrafficWeights:
+    return TrafficWeights(canary=WeightDestination(weight=33), stable=WeightDestination(weight=67))
+
+
+def a_run_in_each_pass(patch: pytest.MonkeyPatch) -> None:
+    inner = analyses.named
+
+    def named(seen: Any, roles: Any, slots: Any, status: Any) -> Any:
+        names = {run.name for run in seen.runs}
+        ref = analyses.ref_of(status, "Step")
+        forgotten = ref is not None and ref.name in names
+        return inner(seen, roles, slots, analyses.with_ref(status, "Step", None) if forgotten else status)
+
+    patch.setattr(analyses, "named", named)
+    patch.setattr(analyses, "ends", lambda *_, **__: ())
+
+
+def a_planner_that_raises(patch: pytest.MonkeyPatch) -> None:
+    inner = canary.decide
+
+    def decide(seen: Any, *rest: Any) -> Decision:
+        if seen.rollout.status.current_step_index == 1:
+            raise ValueError("a defect")
+        return inner(seen, *rest)
+
+    patch.setattr(canary, "decide", decide)
+
+
+async def never_lose(self: Elector) -> None:
+    await controllers.asyncio.sleep(controllers._FOREVER)
+
+
+def done(*_: object) -> Step:
+    return Step(done=True)
+
+
+CASES: dict[str, tuple[Program, Break]] = {
+    "no_traffic_without_pods": (
+        program("nginx", routed(*CLIMB), (0.0, e.Break("v2")), (1.0, e.Ship("v2"))),
+        without_safety(
+            swap(replicas, "idle", lambda *_: False),
+            swap(replicas, "ready_for", lambda *_: True),
+            swap(services, "switch", switch_at_once),
+            swap(services, "_canary_target", lambda seen, roles: roles.new),
+        ),
+    ),
+    "a_failed_revision_gains_nothing": (
+        program("nginx", routed(*CLIMB, analysis=WATCH), (0.0, e.Degrade("v2", 0.9)), SHIP),
+        swap(analyses, "failure", lambda *_: ""),
+    ),
+    "an_aborted_revision_gains_nothing": (
+        program("nginx", routed(*CLIMB), SHIP, (15.0, e.Command("abort"))),
+        without_safety(more_when_aborted),
+    ),
+    "a_paused_rollout_gains_nothing": (
+        program("nginx", routed(*CLIMB), SHIP, (15.0, e.Command("pause"))),
+        swap(lifecycle, "halted", lambda *_: False),
+    ),
+    "no_weight_beyond_the_step": (
+        program("nginx", routed(*CLIMB), SHIP),
+        swap(weights, "_towards", lambda *_: 50),
+    ),
+    "capacity_stays": (
+        program("rolling", {"maxUnavailable": 0}, SHIP),
+        swap(replicas, "bounds", lambda rollout: Bounds(replicas=4, surge=0, unavailable=4)),
+    ),
+    "traffic_moves_to_enough_pods": (
+        program("nginx", routed(*CLIMB), SHIP),
+        swap(replicas, "ready_for", lambda *_: True),
+    ),
+    "status_tells_the_weight": (
+        program("nginx", routed(*CLIMB), SHIP),
+        swap(counts, "_weights", weight_that_is_not_so),
+    ),
+    "one_run_for_each_attempt": (
+        program("nginx", routed({"setWeight": 25}, {"analysis": GATE}), SHIP),
+        a_run_in_each_pass,
+    ),
+    "services_select_what_is_there": (
+        program("nginx", routed(*CLIMB), SHIP),
+        without_safety(swap(services, "switch", switch_to_nobody)),
+    ),
+    "users_get_what_was_proven": (
+        program("blueGreen", {**BLUE_GREEN, "prePromotionAnalysis": GATE}, SHIP),
+        swap(bluegreen, "_previewed", lambda *_: True),
+    ),
+    "only_the_leader_writes": (
+        program(
+            "nginx",
+            routed(*CLIMB),
+            (0.0, e.Faults(INTERNAL_ERROR, "writes", 1, 25.0)),
+            (26.0, e.Ship("v2")),
+            controllers=2,
+        ),
+        swap(Elector, "_renew", never_lose),
+    ),
+    "no_defects": (program("nginx", routed(*CLIMB), SHIP), a_planner_that_raises),
+    "deployed": (program("nginx", routed(*CLIMB), SHIP), swap(canary, "_all_available", lambda *_: False)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_broken_engine_is_found_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, broken = CASES[name]
+    assert run(made).violation is None
+    broken(monkeypatch)
+    violation = run(made).violation
+    assert violation is not None
+    assert violation.invariant == name, violation
+
+
+LEFT = {
+    "analysis": ({"setWeight": 25}, {"analysis": GATE}),
+    "pause": ({"setWeight": 25}, {"pause": {}}),
+    "a pause of 30": CLIMB,
+    "setWeight": CLIMB,
+}
+
+
+@pytest.mark.parametrize("kind", LEFT)
+def test_a_step_that_is_left_too_early_is_found_out(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = program("nginx", routed(*LEFT[kind]), SHIP)
+    assert run(made).violation is None
+    planner = "pause" if "pause" in kind else kind
+    monkeypatch.setitem(steps.STEP_PLANNERS, planner, done)  # type: ignore[arg-type]
+    violation = run(made).violation
+    assert violation is not None
+    assert violation.invariant == "steps_are_taken_when_done"
+    assert kind in violation.sentence
+
+
+def numbered(patch: pytest.MonkeyPatch) -> None:
+    """Each process writes its own number into status."""
+    inner, number = controllers.compose, [0]
+
+    def compose(*args: Any, **more: Any) -> Any:
+        number[0] += 1
+        return inner(*args, **more)
+
+    patch.setattr(controllers, "compose", compose)
+    patch.setattr(counts, "selector_text", lambda _: f"app=shop,process={number[0]}")
+
+
+def test_controllers_that_write_when_they_start_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = program("nginx", routed(*CLIMB), SHIP)
+    numbered(monkeypatch)
+    violation = run(made).violation
+    assert violation is not None
+    assert violation.sentence == "controllers that start over a world at rest write to it"
+
+
+def test_controllers_that_never_rest_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = lifecycle.finish
+
+    def finish(seen: Any, roles: Any, decision: Any, acts: Any, now: datetime) -> Any:
+        made = inner(seen, roles, decision, acts, now)
+        status = made.status.model_copy(update={"message": f"looked at {now:%H:%M}"})
+        return replace(made, status=status, requeue_after=timedelta(minutes=1))
+
+    monkeypatch.setattr(lifecycle, "finish", finish)
+    violation = run(program("nginx", routed(*CLIMB), SHIP)).violation
+    assert violation is not None
+    assert violation.sentence == "the world does not come to rest: there is always another write"

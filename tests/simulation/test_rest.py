@@ -1,0 +1,129 @@
+"""What the model of a world at rest accepts, and that each of its sentences can be said."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from rollouts.api.meta import Object
+from tests.simulation.past import Past
+from tests.simulation.rest import at_rest
+from tests.simulation.view import REVISION, Run, Set, View
+
+OLD = Set("shop-old", "old", "v1", 0, 0, 1, "")
+NEW = Set("shop-new", "new", "v2", 2, 2, 2, "")
+
+
+def status(**more: Any) -> Object:
+    return {
+        "observedGeneration": "3",
+        "currentPodHash": "new",
+        "stableRS": "new",
+        "currentStepIndex": 1,
+        "phase": "Healthy",
+        **more,
+    }
+
+
+def rollout(status: Object, **spec: Any) -> Object:
+    template = {"spec": {"containers": [{"image": "shop:v2"}]}}
+    canary = {"steps": [{"setWeight": 50}], **spec.pop("canary", {})}
+    return {
+        "metadata": {"generation": 3, "annotations": {REVISION: "2"}},
+        "spec": {"replicas": 2, "template": template, "strategy": {"canary": canary}, **spec},
+        "status": status,
+    }
+
+
+def world(written: Object, *, stable: int = 2, new: int = 0, **more: Any) -> View:
+    """An nginx canary with so many pods of each version."""
+    sets = {
+        "old": replace(OLD, replicas=stable, available=stable),
+        "new": replace(NEW, replicas=new, available=new),
+    }
+    seen = View(
+        kind="nginx",
+        rollout=written,
+        sets=sets,
+        ready={"old": stable, "new": new},
+        selectors={"shop-stable": "old", "shop-canary": "new"},
+        weight=Fraction(0),
+    )
+    return replace(seen, **more)
+
+
+def promoted(**more: Any) -> View:
+    selectors = {"shop-stable": "new", "shop-canary": "new"}
+    return replace(world(rollout(status()), stable=0, new=2, selectors=selectors), **more)
+
+
+ABORTED = status(stableRS="old", abort=True, phase="Degraded")
+PAUSED = status(
+    stableRS="old", currentStepIndex=0, pauseConditions=[{"reason": "CanaryPauseStep"}], phase="Paused"
+)
+PAUSE: Object = {"canary": {"steps": [{"pause": {}}]}}
+BY_HAND = Past(aborted_by_hand=True)
+FAILED = (Run("run", "new", "2", "Step", "0", "Failed", False),)
+
+
+@pytest.mark.parametrize(
+    ("view", "past"),
+    [
+        (promoted(), Past()),
+        (world(rollout(ABORTED)), BY_HAND),
+        (world(rollout(ABORTED), runs=FAILED), Past()),
+        (world(rollout(ABORTED, progressDeadlineAbort=True)), Past()),
+        (world(rollout(PAUSED, **PAUSE)), Past()),
+        (world(rollout(status(stableRS="old", phase="Paused"), paused=True)), Past()),
+    ],
+    ids=["promoted", "aborted by hand", "analysis failed", "deadline", "pause step", "paused by hand"],
+)
+def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> None:
+    assert list(at_rest(view, past, frozenset())) == []
+
+
+@pytest.mark.parametrize(
+    ("view", "past", "sentence"),
+    [
+        (world(rollout(status(observedGeneration="2"))), Past(), "does not speak of the spec as it is"),
+        (world(rollout(status(currentPodHash="old"))), Past(), "the spec asks for v2"),
+        (
+            promoted(sets={"new": NEW, "old": replace(OLD, revision=2)}),
+            Past(),
+            "two ReplicaSets have the same revision",
+        ),
+        (promoted(sets={"new": replace(NEW, revision=3)}), Past(), "the rollout says revision 2"),
+        (
+            promoted(
+                rollout=rollout(
+                    status(canary={"weights": {"canary": {"weight": 9}, "stable": {"weight": 91}}})
+                )
+            ),
+            Past(),
+            "the route says 0",
+        ),
+        (
+            promoted(selectors={"shop-stable": "new", "shop-canary": "gone"}),
+            Past(),
+            "shop-canary selects gone, which has no ReplicaSet",
+        ),
+        (world(rollout(ABORTED)), Past(), "it is aborted, and nobody asked for it"),
+        (world(rollout({**ABORTED, "phase": "Paused"})), BY_HAND, "it is aborted, and its phase is Paused"),
+        (world(rollout(ABORTED), weight=Fraction(1, 2), new=1), BY_HAND, "requests go to old, new"),
+        (world(rollout(ABORTED), stable=1), BY_HAND, "1 of 2 pods serve"),
+        (world(rollout(ABORTED), new=2), BY_HAND, "v2 still has 2 pods"),
+        (promoted(), Past(last_told="abort"), "and it is promoted all the same"),
+        (promoted(rollout=rollout(status(phase="Progressing"))), Past(), "its phase is Progressing"),
+        (promoted(rollout=rollout(status(), paused=True)), Past(), "its phase is Healthy"),
+        (promoted(weight=Fraction(1), ready={"old": 0, "new": 1}), Past(), "1 of 2 pods serve"),
+        (world(rollout(PAUSED, **PAUSE)), Past(last_told="abort"), "it goes on all the same"),
+        (world(rollout(PAUSED, **PAUSE)), Past(last_told="full"), "it is not promoted"),
+        (world(rollout(PAUSED, **PAUSE), weight=Fraction(1, 5)), Past(), "the route has 1/5"),
+        (world(rollout(status(stableRS="old"))), Past(), "nothing holds it at step 1"),
+        (world(rollout({**PAUSED, "currentStepIndex": 1}, **PAUSE)), Past(), "nothing holds it at step 1"),
+    ],
+)
+def test_anything_else_is_found_out(view: View, past: Past, sentence: str) -> None:
+    found = list(at_rest(view, past, frozenset()))
+    assert any(sentence in each for each in found), found

@@ -1,0 +1,284 @@
+"""What can be seen of the simulated world at one moment: the API's objects, and where requests go. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from rollouts.api.meta import Object
+from rollouts.kube.resources import (
+    ANALYSIS_RUNS,
+    HTTP_ROUTES,
+    INGRESSES,
+    PODS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+    Resource,
+)
+from tests.simulation.manifests import SERVICES as NAMES
+from tests.simulation.program import Kind
+
+NAME = "shop"
+HASH = "rollouts-pod-template-hash"
+REVISION = "rollout.argoproj.io/revision"
+_CANARY_WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A ReplicaSet of the rollout."""
+
+    name: str
+    hash: str
+    version: str
+    """The tag of its image."""
+    replicas: int
+    available: int
+    revision: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An AnalysisRun of the rollout."""
+
+    name: str
+    hash: str
+    revision: str
+    type: str
+    step: str
+    phase: str
+    terminated: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether it is under way, and nobody has asked it to end."""
+        return self.phase not in ("Successful", "Failed", "Error", "Inconclusive") and not self.terminated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One look at the world."""
+
+    now: float = 0.0
+    author: str = ""
+    """Which process of the controllers made the change that led here; empty for everybody else."""
+    kind: Kind
+    rollout: Object = field(default_factory=dict)
+    """Empty where there is none."""
+    sets: Mapping[str, Set] = field(default_factory=dict)
+    """By hash."""
+    ready: Mapping[str, int] = field(default_factory=dict)
+    """Pods that take requests, by hash."""
+    selectors: Mapping[str, str | None] = field(default_factory=dict)
+    """The hash that each Service asks for, empty for any; None while the Service is not there."""
+    weight: Fraction | None = None
+    """The canary's share in the route; None without a route that has one."""
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def status(self) -> Object:
+        return self.rollout.get("status") or {}
+
+    @property
+    def spec(self) -> Object:
+        return self.rollout.get("spec") or {}
+
+    @property
+    def strategy(self) -> Object:
+        chosen = self.spec.get("strategy") or {}
+        found: Object = chosen.get("canary") or chosen.get("blueGreen") or {}
+        return found
+
+    @property
+    def replicas(self) -> int:
+        return int(self.spec.get("replicas", 1))
+
+    @property
+    def routed(self) -> bool:
+        return self.kind in ("nginx", "gateway")
+
+    @property
+    def steps(self) -> list[Object]:
+        return list(self.strategy.get("steps") or ())
+
+    @property
+    def index(self) -> int:
+        return int(self.status.get("currentStepIndex") or 0)
+
+    @property
+    def current(self) -> str:
+        """The hash that status calls the current one."""
+        return str(self.status.get("currentPodHash") or "")
+
+    @property
+    def stable(self) -> str:
+        return str(self.status.get("stableRS") or "")
+
+    @property
+    def version(self) -> str:
+        """The version that the spec asks for."""
+        containers = ((self.spec.get("template") or {}).get("spec") or {}).get("containers") or [{}]
+        return str(containers[0].get("image", "")).rpartition(":")[2]
+
+    @property
+    def observed(self) -> bool:
+        """Whether status speaks of the spec as it is."""
+        generation = (self.rollout.get("metadata") or {}).get("generation")
+        return bool(self.status) and self.status.get("observedGeneration") == str(generation)
+
+    def of(self, pod_hash: str) -> Set | None:
+        return self.sets.get(pod_hash)
+
+    def hash_of(self, version: str) -> str:
+        return next((each.hash for each in self.sets.values() if each.version == version), "")
+
+    def serving(self, pod_hash: str) -> int:
+        """Pods of a version that take requests, count as available, and are not above its size."""
+        each = self.sets.get(pod_hash)
+        return min(self.ready.get(pod_hash, 0), each.available, each.replicas) if each is not None else 0
+
+    @property
+    def reach(self) -> Mapping[str, Fraction]:
+        """The share of users' requests by hash; under an empty one what finds nobody."""
+        front, *more = NAMES[self.kind]
+        shares: dict[str, Fraction] = {}
+        weight = (self.weight or Fraction(0)) if self.routed else Fraction(0)
+        for name, share in ((front, 1 - weight), *((each, weight) for each in more if self.routed)):
+            if share:
+                for pod_hash, part in self._behind(name).items():
+                    shares[pod_hash] = shares.get(pod_hash, Fraction(0)) + share * part
+        return shares
+
+    def _behind(self, service: str) -> Mapping[str, Fraction]:
+        selected = self.selectors.get(service)
+        if selected is None:
+            return {"": Fraction(1)}
+        if selected:
+            return {selected: Fraction(1)}
+        total = sum(self.ready.values())
+        if not total:
+            return {"": Fraction(1)}
+        return {pod_hash: Fraction(count, total) for pod_hash, count in self.ready.items() if count}
+
+
+class Camera:
+    """Looks at the world, and remembers of each kind what has not changed since."""
+
+    def __init__(self, kind: Kind, objects: Callable[[Resource], tuple[Object, ...]]) -> None:
+        self._kind = kind
+        self._objects = objects
+        self._parts: dict[str, object] = {}
+        for resource in _READERS:
+            self.changed(resource)
+
+    def changed(self, resource: Resource) -> bool:
+        """Look again at one kind; whether anything of it is part of the view."""
+        reader = _READERS.get(resource)
+        if reader is None:
+            return False
+        for name, value in reader(self._kind, self._objects(resource)):
+            self._parts[name] = value
+        return True
+
+    def look(self, now: float, author: str = "") -> View:
+        """The world as it is."""
+        return View(now=now, author=author, kind=self._kind, **self._parts)  # type: ignore[arg-type]
+
+
+_Part = tuple[str, object]
+
+
+def _rollout(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
+    yield "rollout", next((obj for obj in objects if obj["metadata"]["name"] == NAME), {})
+
+
+def _sets(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
+    found = {}
+    for obj in objects:
+        metadata = obj["metadata"]
+        pod_hash = (metadata.get("labels") or {}).get(HASH, "")
+        found[pod_hash] = Set(
+            metadata["name"],
+            pod_hash,
+            obj["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2],
+            obj["spec"].get("replicas", 1),
+            (obj.get("status") or {}).get("availableReplicas", 0),
+            int((metadata.get("annotations") or {}).get(REVISION) or 0),
+            metadata["creationTimestamp"],
+        )
+    yield "sets", found
+
+
+def _ready(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
+    counts: dict[str, int] = {}
+    for obj in objects:
+        if "deletionTimestamp" in obj["metadata"]:
+            continue
+        conditions = (obj.get("status") or {}).get("conditions") or ()
+        if any(each["type"] == "Ready" and each["status"] == "True" for each in conditions):
+            pod_hash = (obj["metadata"].get("labels") or {}).get(HASH, "")
+            counts[pod_hash] = counts.get(pod_hash, 0) + 1
+    yield "ready", counts
+
+
+def _selectors(kind: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
+    found: dict[str, str | None] = dict.fromkeys(NAMES[kind])
+    for obj in objects:
+        if obj["metadata"]["name"] in found:
+            found[obj["metadata"]["name"]] = (obj["spec"].get("selector") or {}).get(HASH, "")
+    yield "selectors", found
+
+
+def _nginx(kind: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
+    if kind != "nginx":
+        return
+    found = {obj["metadata"]["name"]: obj for obj in objects}
+    canary = found.get(f"{NAME}-{NAME}-canary")
+    if NAME not in found or canary is None:
+        yield "weight", None
+        return
+    weight = (canary["metadata"].get("annotations") or {}).get(_CANARY_WEIGHT)
+    yield "weight", None if weight is None else Fraction(int(weight), 100)
+
+
+def _http_routes(kind: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
+    if kind != "gateway":
+        return
+    route = next((obj for obj in objects if obj["metadata"]["name"] == NAME), None)
+    if route is None:
+        yield "weight", None
+        return
+    weights = {ref["name"]: ref.get("weight") for ref in route["spec"]["rules"][0]["backendRefs"]}
+    stable, canary = (weights.get(name) for name in NAMES[kind])
+    known = canary is not None and stable is not None and stable + canary
+    yield "weight", Fraction(canary, stable + canary) if known else None
+
+
+def _runs(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
+    found = []
+    for obj in objects:
+        labels = obj["metadata"].get("labels") or {}
+        found.append(
+            Run(
+                obj["metadata"]["name"],
+                labels.get(HASH, ""),
+                (obj["metadata"].get("annotations") or {}).get(REVISION, ""),
+                labels.get("rollout-type", ""),
+                labels.get("step-index", ""),
+                (obj.get("status") or {}).get("phase", ""),
+                bool(obj["spec"].get("terminate")),
+            )
+        )
+    yield "runs", tuple(found)
+
+
+_READERS: Mapping[Resource, Callable[[Kind, Iterable[Object]], Iterator[_Part]]] = {
+    ROLLOUTS: _rollout,
+    REPLICA_SETS: _sets,
+    PODS: _ready,
+    SERVICES: _selectors,
+    INGRESSES: _nginx,
+    HTTP_ROUTES: _http_routes,
+    ANALYSIS_RUNS: _runs,
+}
