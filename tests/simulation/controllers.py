@@ -12,7 +12,8 @@ from rollouts.controller.compose import compose
 from rollouts.controller.reconciler import Key
 from rollouts.embedded.api import ApiServer, InProcess
 from rollouts.kube.client import Client
-from rollouts.kube.lease import Elector, LeadershipLost, lease_name
+from rollouts.kube.fence import Fence, Fenced, LeadershipLost
+from rollouts.kube.lease import Elector, lease_name
 from rollouts.kube.resources import Resource
 from rollouts.kube.transport import Request, Response, Transport
 from tests.faults.model import Choose, is_write
@@ -145,16 +146,20 @@ class Controllers:
         return self._elected
 
     async def _run(self, life: "_Life") -> None:
-        transport = Faulty(_Written(InProcess(self._server), life, self._note), self._choose)
-        client = Client(transport)
-        parts = compose(client, self.now, on_pass=self._passed, on_event=self._told)
-        if not self._elected:
-            await parts.run()
-            return
-        life.elector = Elector(
-            client, namespace="default", name=lease_name(), identity=life.identity, clock=self.now
-        )
-        await life.elector.run(parts.run)
+        transport: Transport = Faulty(_Written(InProcess(self._server), life, self._note), self._choose)
+        if self._elected:
+            fence = Fence()
+            life.elector = Elector(
+                Client(transport),
+                namespace="default",
+                name=lease_name(),
+                identity=life.identity,
+                clock=self.now,
+                fence=fence,
+            )
+            transport = Fenced(transport, fence)
+        parts = compose(Client(transport), self.now, on_pass=self._passed, on_event=self._told)
+        await (life.elector.run(parts.run) if life.elector is not None else parts.run())
 
     def _passed(self, resource: Resource, key: Key, seconds: float, error: BaseException | None) -> None:
         del seconds

@@ -9,6 +9,7 @@ import pytest
 
 from rollouts.api.meta import Object
 from rollouts.api.rollout_status import TrafficWeights, WeightDestination
+from rollouts.kube.fence import Fence
 from rollouts.kube.lease import Elector
 from strategies import (
     analyses,
@@ -33,7 +34,7 @@ from tests.simulation.draw import GATE, WATCH
 from tests.simulation.program import Kind, Program, Setup, Timed
 from tests.simulation.run import run
 
-Break = Callable[[pytest.MonkeyPatch], None]
+Break = Callable[[pytest.MonkeyPatch], object]
 
 ROUTED: Object = {
     "stableService": "shop-stable",
@@ -183,7 +184,10 @@ CASES: dict[str, tuple[Program, Break]] = {
             (26.0, e.Ship("v2")),
             controllers=2,
         ),
-        swap(Elector, "_renew", never_lose),
+        lambda patch: (
+            patch.setattr(Elector, "_renew", never_lose),
+            patch.setattr(Fence, "left", property(lambda _: controllers._FOREVER)),
+        ),
     ),
     "no_defects": (program("nginx", routed(*CLIMB), SHIP), a_planner_that_raises),
     "deployed": (program("nginx", routed(*CLIMB), SHIP), swap(canary, "_all_available", lambda *_: False)),
