@@ -12,7 +12,6 @@ from rollouts.api.meta import Object
 from rollouts.embedded.api import InProcess
 from rollouts.embedded.world import World
 from rollouts.kube.client import Client
-from rollouts.kube.errors import NotFound
 from rollouts.kube.http import connect
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
@@ -173,10 +172,8 @@ async def runs_of(cluster: Cluster, name: str) -> dict[str, list[str]]:
     return found
 
 
-async def is_missing(cluster: Cluster, resource: Resource, name: str) -> bool:
-    """Whether there is no such object."""
-    try:
-        await cluster.get(resource, name)
-    except NotFound:
-        return True
-    return False
+async def is_half_way(cluster: Cluster, name: str) -> bool:
+    """Whether a canary waits with half of the requests."""
+    status = await cluster.status(name)
+    at = (status.get("canary") or {}).get("weights", {}).get("canary", {}).get("weight")
+    return at == 50 and bool(status.get("pauseConditions"))

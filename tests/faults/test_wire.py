@@ -8,7 +8,7 @@ import pytest
 
 from rollouts.kube.resources import ANALYSIS_RUNS, REPLICA_SETS
 from rollouts.kube.transport import Request
-from tests.faults.cluster import Cluster, runs_of
+from tests.faults.cluster import is_half_way, runs_of
 from tests.faults.conftest import Stage
 from tests.faults.controller import until
 from tests.faults.model import (
@@ -66,12 +66,6 @@ async def release(stage: Stage) -> None:
         await until(lambda name=name: cluster.is_at(name, version), limit=120)
     await cluster.ship("cart", "v1")
     await stage.settled()
-
-
-async def is_half_way(cluster: Cluster, name: str) -> bool:
-    status = await cluster.status(name)
-    at = (status.get("canary") or {}).get("weights", {}).get("canary", {}).get("weight")
-    return at == 50 and bool(status.get("pauseConditions"))
 
 
 async def nothing_twice(stage: Stage) -> None:
