@@ -14,6 +14,7 @@ from rollouts.embedded.api.fieldset import (
     leaf_key,
     leaves,
     list_type,
+    parents,
     shown,
 )
 from rollouts.embedded.api.kinds import Kind
@@ -52,7 +53,9 @@ def apply(kind: Kind, live: Object | None, config: Object, me: Manager, *, force
     if previous is not None:
         kept = frozenset().union(*(owner.paths for owner in others))
         # Elements before what is in them: without its key an element is not found again.
-        for path in sorted(previous.paths - mine - kept, key=len):
+        # A map or a list goes with the last thing in it, and not before.
+        around = parents(coming)
+        for path in sorted(previous.paths - mine - kept - around, key=len):
             _remove(schema, merged, path)
         # An empty map that was applied as such stays.
         merged = _merge(schema, merged, config, top=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollouts.kube.errors import Conflict, Forbidden, Invalid, NotFound
+from rollouts.kube.errors import Conflict, Forbidden, Invalid, NotFound, Terminating
 from rollouts.kube.resources import CONFIG_MAPS, CRDS, DEPLOYMENTS, NAMESPACES, PODS, SERVICES
 from rollouts.kube.transport import Request
 from tests.embedded.api.objects import (
@@ -142,7 +142,7 @@ async def test_a_namespace_empties_itself_and_then_goes(client):
     left = await client.get(NAMESPACES, "team")
     assert left["status"]["phase"] == "Terminating"
     assert await names(client, DEPLOYMENTS, "team") == []
-    with pytest.raises(Forbidden, match="because it is being terminated"):
+    with pytest.raises(Terminating, match="because it is being terminated"):
         await client.create(CONFIG_MAPS, config_map(), "team")
     await client.patch(CONFIG_MAPS, "held", {"metadata": {"finalizers": None}}, "team")
     with pytest.raises(NotFound):
