@@ -18,6 +18,7 @@ from tests.world.simulated import rollout, service
 
 pytestmark = pytest.mark.cluster
 
+HEALTHY = "--for=jsonpath={.status.phase}=Healthy"
 V2, V3 = {"*": "shop:v2"}, {"*": "shop:v3"}
 
 
@@ -157,7 +158,7 @@ async def test_a_missing_service_is_named_and_awaited(live: Live, cd: Client, ns
     await live.kubectl("wait", "--for=condition=InvalidSpec", "rollout/shop", "-n", ns, "--timeout=30s")
     assert missing["metadata"]["name"] in (await cd.rollouts.get("shop")).message
     await live.apply(ns, missing)
-    await cd.rollouts.wait_for("shop", timeout=30)
+    await live.kubectl("wait", HEALTHY, "rollout/shop", "-n", ns, "--timeout=30s")
 
 
 async def test_a_replica_set_of_somebody_else_with_the_name_that_is_needed_is_named(
@@ -181,7 +182,7 @@ async def test_a_replica_set_of_somebody_else_with_the_name_that_is_needed_is_na
 
     await until(told)
     await live.kubectl("delete", "replicaset", taken["metadata"]["name"], "-n", ns)
-    await cd.rollouts.wait_for("shop", timeout=60)
+    await live.kubectl("wait", HEALTHY, "rollout/shop", "-n", ns, "--timeout=60s")
 
 
 async def test_an_experiment_is_refused_by_condition_and_event(live: Live, ns: str) -> None:
