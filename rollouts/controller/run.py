@@ -114,14 +114,18 @@ async def _working(parts: Parts, elector: Elector | None, beside: Awaitable[None
             group.create_task(parts.run())
             group.create_task(_settle_memory(parts))
 
-    working = asyncio.ensure_future(elector.run(work) if elector is not None else work())
-    others = [asyncio.ensure_future(beside)] if beside is not None else []
+    tasks = [asyncio.ensure_future(elector.run(work) if elector is not None else work())]
+    if beside is not None:
+        tasks.append(asyncio.ensure_future(beside))
     try:
-        await asyncio.gather(working, *others)
+        # Not a gather: that ends as soon as one has, and who gives the lease back would be cancelled twice.
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (working, *others):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(working, *others, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 async def _settle_memory(parts: Parts) -> None:

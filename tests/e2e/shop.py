@@ -42,9 +42,9 @@ def weighted(namespace: str, *steps: Object, replicas: int = 2, **more: Any) -> 
     return [service("shop-stable"), service("shop-canary"), entry(namespace), shop]
 
 
-def by_route(namespace: str, *steps: Object, replicas: int = 2) -> list[Object]:
+def by_route(namespace: str, *steps: Object, replicas: int = 2, **more: Any) -> list[Object]:
     """A canary by the weights of an HTTPRoute."""
-    strategy = canary(*steps)
+    strategy = canary(*steps, **more)
     strategy["canary"]["trafficRouting"] = {"plugins": {ROUTE_PLUGIN: {"httpRoute": "shop"}}}
     backends = [{"name": f"shop-{role}", "port": 80} for role in ("stable", "canary")]
     route = {

@@ -1,6 +1,7 @@
 """Analysis by real jobs and real HTTP: what passes, what fails, and what is no answer at all."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from rollouts.api.meta import Object
 from rollouts.client import Client, RolloutView
 from tests.e2e.live import Live, until
-from tests.e2e.shop import ROLLING, host, pause, traffic, weighted
+from tests.e2e.shop import ROLLING, by_route, host, pause, traffic, weighted
 from tests.e2e.stub import prometheus
 from tests.world.simulated import rollout
 
@@ -125,8 +126,20 @@ async def test_no_answer_of_prometheus_is_never_a_success_and_each_says_why(
     await until(warned)
 
 
+def unclassed(ns: str, *steps: Object, **more: Any) -> list[Object]:
+    """A canary by the weights of an Ingress that leaves its class to the cluster."""
+    objects = weighted(ns, *steps, **more)
+    for each in objects:
+        if each["kind"] == "Ingress":
+            del each["spec"]["ingressClassName"]
+    return objects
+
+
+@pytest.mark.parametrize(
+    "made", [weighted, unclassed, by_route], ids=["ingress", "ingress without a class", "httproute"]
+)
 async def test_a_background_analysis_takes_a_canary_back_in_the_middle_of_a_pause(
-    live: Live, cd: Client, ns: str
+    live: Live, cd: Client, ns: str, made: Callable[..., list[Object]]
 ) -> None:
     rate = {"traffic": {"metric": "success-rate", "service": "shop-canary", "minRequests": 5}}
     background = {"templates": [{"templateName": "rate"}], "startingStep": 1}
@@ -135,7 +148,7 @@ async def test_a_background_analysis_takes_a_canary_back_in_the_middle_of_a_paus
     await live.apply(
         ns,
         template("rate", rate, interval="1s", initialDelay="1s", successCondition="result >= 0.95"),
-        *weighted(ns, {"setWeight": 50}, pause(), analysis=background),
+        *made(ns, {"setWeight": 50}, pause(), analysis=background),
     )
     await cd.rollouts.wait_for("shop", timeout=20)
     async with traffic(live, host(ns), per_second=60):

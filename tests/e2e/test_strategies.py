@@ -205,3 +205,22 @@ async def test_an_experiment_is_refused_by_condition_and_event(live: Live, ns: s
         return "InvalidSpec" in told and "Events:" in told and "<none>" not in told[told.index("Events:") :]
 
     await until(refused)
+
+
+async def test_what_was_told_before_a_restart_is_counted_on_and_not_told_anew(
+    live: Live, cd: Client, ns: str
+) -> None:
+    await live.apply(ns, rollout(ROLLING, replicas=1))
+    await cd.rollouts.wait_for("shop", timeout=30)
+    await live.kubectl("scale", "rollout/shop", "-n", ns, "--replicas=0")
+    await live.kubectl("wait", "--for=delete", "pods", "-l", "app=shop", "-n", ns, "--timeout=30s")
+    live.kill_controller()
+    live.start_controller()
+    await live.kubectl("scale", "rollout/shop", "-n", ns, "--replicas=1")
+
+    async def counted() -> bool:
+        events = json.loads(await live.kubectl("get", "events", "-n", ns, "-o", "json"))["items"]
+        again = [e["count"] for e in events if e["message"].endswith("from 0 to 1")]
+        return again == [2]
+
+    await until(counted)
