@@ -6,6 +6,7 @@ REQUESTS is how many, at the least: `make test-traffic` sends a million.
 import asyncio
 import os
 import random
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from itertools import islice
@@ -69,9 +70,11 @@ async def test_no_request_fails_or_meets_a_version_that_must_not_answer(
             load(live.ingress, quick, tmp_path / "quick", per_second=rate) as many,
             load(live.ingress, slow, tmp_path / "slow", per_second=40, connections=60) as few,
         ):
-            await _tell(shops, live, many)
+            kills = await _tell(shops, live, many)
         for shop in shops.values():
             await live.kubectl("delete", "namespace", shop.cd.namespace, "--wait=false")
+    print(f"\nSIGKILLs of the controller: {kills}")  # noqa: T201 - for pytest -s
+    assert kills > 0
     for each in (many, few):
         records = each.read()
         shown = figures(records).items()
@@ -94,8 +97,11 @@ async def _deploy(live: Live, shops: Mapping[str, Shop]) -> None:
         await shop.all_of("v1", "Healthy")
 
 
-async def _tell(shops: Mapping[str, Shop], live: Live, running: Load) -> None:
-    """Tell all stories side by side, again and again until there are enough requests."""
+async def _tell(shops: Mapping[str, Shop], live: Live, running: Load) -> int:
+    """Tell all stories side by side, again and again until there are enough requests.
+
+    Meanwhile the controller is killed: how often is returned.
+    """
 
     async def again_and_again(story: str, shop: Shop) -> None:
         while True:
@@ -103,22 +109,27 @@ async def _tell(shops: Mapping[str, Shop], live: Live, running: Load) -> None:
             if running.count >= REQUESTS:
                 return
 
-    crashes = asyncio.create_task(_crash_again_and_again(live))
+    kills: list[float] = []
+    crashes = asyncio.create_task(_crash_again_and_again(live, kills))
     try:
         async with asyncio.TaskGroup() as group:
             for story, shop in shops.items():
                 group.create_task(again_and_again(story, shop))
     finally:
         crashes.cancel()
-        await asyncio.gather(crashes, return_exceptions=True)
+        await asyncio.wait([crashes])
+    if not crashes.cancelled():
+        crashes.result()
+    return len(kills)
 
 
-async def _crash_again_and_again(live: Live) -> None:
-    """SIGKILL the controller, and start it again at once."""
+async def _crash_again_and_again(live: Live, kills: list[float]) -> None:
+    """SIGKILL the controller and start it again at once; note when."""
     dice = random.Random(3)
     while True:
         await asyncio.sleep(dice.uniform(3, 9))
         live.kill_controller()
+        kills.append(time.monotonic())
         live.start_controller()
         await asyncio.to_thread(live.await_controller)
 
