@@ -22,13 +22,16 @@ replay: $(VENV)/.ready
 test-kubernetes: $(VENV)/.ready
 	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract tests/e2e $(ARGS)
 
+# These two run on the embedded cluster, or with ON=kubernetes beside a real kube-apiserver.
+BESIDE = $(if $(filter kubernetes,$(ON)),$(BIN)/python -m tests.controlplane exec)
+
 # A million requests through Envoy, while everything happens to what answers them; `make test` sends fewer.
 test-traffic: $(VENV)/.ready
-	REQUESTS=$${REQUESTS:-1000000} $(BIN)/pytest -s tests/dataplane $(ARGS)
+	REQUESTS=$${REQUESTS:-1000000} $(BESIDE) $(BIN)/pytest -s tests/dataplane $(ARGS)
 
-# A real Prometheus, which must be on PATH, judges canaries on the embedded cluster.
+# A real Prometheus, which must be on PATH, judges canaries.
 test-prometheus: $(VENV)/.ready
-	$(BIN)/pytest -m prometheus tests/prometheus $(ARGS)
+	$(BESIDE) $(BIN)/pytest -m prometheus tests/prometheus $(ARGS)
 
 # The same control plane, left running with a stand-in for the kubelet; prints its KUBECONFIG.
 control-plane: $(VENV)/.ready
