@@ -150,7 +150,7 @@ class Manager:
             wishes = [
                 (loop.queue, key_of(obj))
                 for loop in self._loops
-                for obj in self._store.list(loop.reconciler.resource)
+                for obj in self._store.all(loop.reconciler.resource)
             ]
             at_once = ceil(len(wishes) / max(self._resync_seconds, 1.0)) or 1
             for start in range(0, len(wishes), at_once):
