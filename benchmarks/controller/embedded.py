@@ -22,7 +22,7 @@ from rollouts.kube.transport import Response
 KUBECONFIG = "kubeconfig"
 _FLEET = ("bench", "fleet", 80)
 """Namespace, name and port of a Service through which the fleet is made to grow."""
-_AT_ONCE = 100
+_AT_ONCE = 50
 
 
 async def grow(client: Client, first: int, size: int) -> None:
@@ -33,17 +33,25 @@ async def grow(client: Client, first: int, size: int) -> None:
         await client.raw(path, {"first": str(start), "size": str(min(start + _AT_ONCE, size))})
 
 
-async def _grow(server: ApiServer, query: dict[str, str]) -> Response:
-    client = Client(InProcess(server))
-    original = await Original.read(client)
-    for number in range(int(query["first"]), int(query["size"])):
-        for resource, obj in original.copy(number):
-            if resource is SERVICES:  # with an address of its own
-                await create(client, resource, obj)
-            else:
-                server.objects.storage.put((resource.group, resource.plural), obj)
-        await asyncio.sleep(0)
-    return Response(code=200, body="grown")
+class _Grower:
+    """Copies the first rollout as it was when it was asked for the first time."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self._client = Client(InProcess(server))
+        self._original: Original | None = None
+
+    async def answer(self, path: str, query: dict[str, str]) -> Response:
+        del path
+        original = self._original = self._original or await Original.read(self._client)
+        for number in range(int(query["first"]), int(query["size"])):
+            for resource, obj in original.copy(number):
+                if resource is SERVICES:  # with an address of its own
+                    await create(self._client, resource, obj)
+                else:
+                    self._server.objects.storage.put((resource.group, resource.plural), obj)
+            await asyncio.sleep(0)
+        return Response(code=200, body="grown")
 
 
 async def main(folder: Path) -> None:
@@ -53,7 +61,7 @@ async def main(folder: Path) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     server = ApiServer(now)
     server.install_crds(crds())
-    server.proxies[_FLEET] = lambda _, query: _grow(server, query)
+    server.proxies[_FLEET] = _Grower(server).answer
     cache = Cache(Client(InProcess(server), field_manager="kube-controller-manager"), (PODS, REPLICA_SETS))
     parts = (ReplicaSets(cache, now).loop.run(), ReadyPods(cache).run(), cache.run())
     work = [asyncio.ensure_future(each) for each in parts]

@@ -14,7 +14,7 @@ from rollouts.kube.client import Client
 from rollouts.kube.errors import Conflict, Forbidden, ServerError, TooManyRequests, Unreachable
 from rollouts.kube.resources import CONFIG_MAPS, SECRETS, Resource
 from rollouts.kube.store import Store, Writer
-from rollouts.kube.transport import Request, Transport
+from rollouts.kube.transport import Request, Response, Transport
 from tests.controller.api import running, server, virtually
 
 Answer = Callable[[Key], Awaitable[timedelta | None]]
@@ -153,11 +153,17 @@ class NoSecrets:
 
     def __init__(self, inner: Transport) -> None:
         self.inner = inner
-        self.request = inner.request
 
-    async def stream(self, request: Request) -> AsyncGenerator[Object, None]:
+    async def request(self, request: Request) -> Response:
+        self._bar(request)
+        return await self.inner.request(request)
+
+    def _bar(self, request: Request) -> None:
         if request.path.endswith("/secrets"):
             raise Forbidden(403, {"message": "no"})
+
+    async def stream(self, request: Request) -> AsyncGenerator[Object, None]:
+        self._bar(request)
         async for event in self.inner.stream(request):
             yield event
 
