@@ -37,7 +37,8 @@ class Cluster:
     """
 
     def __init__(self, *, ingress_port: int = 0, many_addresses: bool | None = None) -> None:
-        self.server = ApiServer(_now)
+        # Later than any of a cluster that was here before: whoever watched that one is told to list again.
+        self.server = ApiServer(_now, first_version=round(_now().timestamp() * 1000))
         self.client = Client(InProcess(self.server), field_manager="embedded-cluster")
         self._ingress_port = ingress_port
         self._many_addresses = many_addresses

@@ -54,8 +54,14 @@ def view(kind: Kind, obj: Object) -> Object:
 class Objects:
     """The objects of a cluster and the rules for changing them."""
 
-    def __init__(self, registry: Registry, clock: Callable[[], datetime], seed: int | None = None) -> None:
-        self.storage = Storage()
+    def __init__(
+        self,
+        registry: Registry,
+        clock: Callable[[], datetime],
+        seed: int | None = None,
+        first_version: int = 1,
+    ) -> None:
+        self.storage = Storage(first_version)
         self.registry = registry
         self.clock = clock
         self.addresses = Addresses()

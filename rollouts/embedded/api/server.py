@@ -41,10 +41,16 @@ class ApiServer:
     body of a request belongs to the server afterwards.
     """
 
-    def __init__(self, clock: Callable[[], datetime], *, seed: int | None = None) -> None:
-        """Begin with the usual namespaces alone; `seed` makes uids and generated names repeatable."""
+    def __init__(
+        self, clock: Callable[[], datetime], *, seed: int | None = None, first_version: int = 1
+    ) -> None:
+        """Begin with the usual namespaces alone.
+
+        `seed` makes uids and generated names repeatable. Of resourceVersions before `first_version` nothing
+        is known (410): a server that starts anew must begin after the last one of its life before.
+        """
         self.registry = Registry(builtins())
-        self.objects = Objects(self.registry, clock, seed)
+        self.objects = Objects(self.registry, clock, seed, first_version)
         self.proxies: dict[tuple[str, str, int | str], Proxy] = {}
         """Who answers for a port of a service, by (namespace, service, port)."""
         self.logs: LogReader = _no_logs

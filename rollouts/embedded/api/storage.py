@@ -81,10 +81,10 @@ class Follower:
 class _Log:
     """The latest changes of one kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, floor: int) -> None:
         self.changes: list[Change] = []
         self.bytes = 0
-        self.floor = 0
+        self.floor = floor
         """The version of the newest change that was forgotten."""
 
     def append(self, change: Change) -> None:
@@ -110,12 +110,12 @@ class _Log:
 class Storage:
     """All objects by kind, namespace and name."""
 
-    def __init__(self) -> None:
-        self.version = 1
+    def __init__(self, first_version: int = 1) -> None:
+        self.version = first_version
         self._objects: defaultdict[Key, defaultdict[str, dict[str, Object]]] = defaultdict(
             lambda: defaultdict(dict)
         )
-        self._logs: defaultdict[Key, _Log] = defaultdict(_Log)
+        self._logs: defaultdict[Key, _Log] = defaultdict(lambda: _Log(first_version - 1))
         # Weak, so that a watch which was never begun leaves nothing behind; told in the order of their
         # beginning, so that the same calls lead to the same world.
         self._followers: defaultdict[Key, WeakValueDictionary[int, Follower]] = defaultdict(
