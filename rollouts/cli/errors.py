@@ -2,14 +2,14 @@
 
 from rollouts.api.errors import RolloutsError
 from rollouts.client.errors import Failed, WaitTimeout
-from rollouts.kube.errors import ApiError, Forbidden, Unreachable
+from rollouts.kube.errors import ApiError, Forbidden, Unauthorized, Unreachable
 
 EXIT_ERROR, EXIT_USAGE, EXIT_DEGRADED, EXIT_TIMEOUT, EXIT_FORBIDDEN = 1, 2, 3, 4, 5
 
 
 def exit_code(error: RolloutsError) -> int:
     """The exit code that scripts can tell the error by."""
-    if isinstance(error, Forbidden):
+    if isinstance(error, Forbidden | Unauthorized):
         return EXIT_FORBIDDEN
     if isinstance(error, WaitTimeout):
         return EXIT_TIMEOUT
@@ -20,7 +20,7 @@ def exit_code(error: RolloutsError) -> int:
 
 def sentence(error: RolloutsError) -> str:
     """One line for the user: what happened and, where known, what to do."""
-    if isinstance(error, Forbidden):
+    if isinstance(error, Forbidden | Unauthorized):
         return f"not allowed: {error.status.get('message') or 'the credentials are missing or expired'}"
     if isinstance(error, ApiError):
         return str(error.status.get("message") or error)

@@ -16,7 +16,7 @@ from rollouts.kube.client import Client
 from rollouts.kube.errors import ApiError, Conflict, Terminating
 from rollouts.kube.fence import LeadershipLost
 from rollouts.kube.informer import Informer, Keep
-from rollouts.kube.outage import is_outage
+from rollouts.kube.outage import is_outage, is_worth_a_line
 from rollouts.kube.resources import ANALYSIS_RUNS, Resource
 from rollouts.kube.store import Writer
 
@@ -217,7 +217,7 @@ class _Loop:
             # or it is told once, for all objects.
             _log.debug("%s", error, extra=named)
         elif isinstance(error, RolloutsError):
-            log = _log.warning if failures in (1, 10) or failures % 100 == 0 else _log.debug
+            log = _log.warning if is_worth_a_line(failures) else _log.debug
             log("%s", error, extra={**named, "failures": failures})
         else:
             _log.error("a defect: %s", error, extra=named, exc_info=error)

@@ -5,7 +5,8 @@ ApiError
 ├── AlreadyExists  409, reason AlreadyExists: with deterministic names this is success
 ├── Conflict       409: the object changed under us; read again
 ├── Gone           410: the watch or the page is too old; list again
-├── Forbidden      401, 403
+├── Unauthorized   401: the credentials have expired; tried again with others
+├── Forbidden      403
 ├── Terminating    403: nothing can be made in a namespace that is being deleted
 ├── Invalid        400, 415, 422: the object is refused as it is; no retry. Also the 500 with which a server
 │                  refuses to apply a field that the schema lacks, or a value of another type
@@ -59,11 +60,15 @@ class Gone(ApiError):
 
 
 class Forbidden(ApiError):
-    """The credentials are missing, expired or do not allow this."""
+    """The credentials do not allow this."""
 
 
 class Terminating(ApiError):
     """The namespace is being deleted, and takes no new objects; those in it will be gone soon."""
+
+
+class Unauthorized(ApiError):
+    """The credentials are missing or expired; others may be there a moment later."""
 
 
 class Invalid(ApiError):
@@ -88,7 +93,7 @@ class Unreadable(Unreachable):
 
 _BY_CODE: dict[int, type[ApiError]] = {
     400: Invalid,
-    401: Forbidden,
+    401: Unauthorized,
     403: Forbidden,
     404: NotFound,
     409: Conflict,

@@ -19,7 +19,7 @@ from rollouts.api.meta import Object, format_time
 from rollouts.kube.client import Client
 from rollouts.kube.errors import AlreadyExists, NotFound, Terminating
 from rollouts.kube.fence import LeadershipLost
-from rollouts.kube.outage import is_outage
+from rollouts.kube.outage import is_outage, is_worth_a_line
 from rollouts.kube.resources import EVENTS
 
 COMPONENT = "rollouts-controller"
@@ -73,6 +73,10 @@ class Recorder:
         self._on_record = on_record
         self._queue: asyncio.Queue[tuple[_Said, datetime]] = asyncio.Queue(_ROOM)
         self._counts: OrderedDict[str, int] = OrderedDict()
+        self._said: OrderedDict[_Said, int] = OrderedDict()
+        """How often each was recorded."""
+        self._unwritten = 0
+        """How many could not be written since the last one that could."""
         self.dropped = 0
         """How many events found no room."""
 
@@ -92,7 +96,8 @@ class Recorder:
             message=_UNPRINTABLE.sub(" ", message)[:_LONGEST_MESSAGE],
         )
         fields = {"kind": said.kind, "namespace": said.namespace, "object": said.name, "reason": reason}
-        _log.log(logging.WARNING if type == "Warning" else logging.INFO, "%s", said.message, extra=fields)
+        level = logging.WARNING if type == "Warning" else logging.INFO
+        _log.log(level if self._is_news(said) else logging.DEBUG, "%s", said.message, extra=fields)
         try:
             self._queue.put_nowait((said, self._clock()))
         except asyncio.QueueFull:
@@ -110,15 +115,26 @@ class Recorder:
             except Terminating:
                 pass  # who deletes a namespace does not wait for what is said of what was in it
             except RolloutsError as error:
+                self._unwritten += 1
                 is_said = is_outage(error) or isinstance(error, LeadershipLost)
-                log = _log.debug if is_said else _log.warning
+                log = _log.warning if is_worth_a_line(self._unwritten) and not is_said else _log.debug
                 log("event not written: %s", error, extra={"kind": said.kind, "object": said.name})
+            else:
+                self._unwritten = 0
             finally:
                 self._queue.task_done()
 
     async def drain(self) -> None:
         """Wait until all that was recorded is written."""
         await self._queue.join()
+
+    def _is_news(self, said: _Said) -> bool:
+        """Whether it goes to the log, too: what happens all the time is not told each time."""
+        count = self._said[said] = self._said.get(said, 0) + 1
+        self._said.move_to_end(said)
+        if len(self._said) > _REMEMBERED:
+            self._said.popitem(last=False)
+        return is_worth_a_line(count)
 
     async def _write(self, said: _Said, at: datetime) -> None:
         name = said.event_name()

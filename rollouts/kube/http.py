@@ -73,6 +73,7 @@ class HttpTransport:
                             self._traffic.received[call] += len(chunk)
                             for line in lines.of(chunk):
                                 yield orjson.loads(line)
+                        lines.end()
                     finally:
                         _hang_up(answer)
                     return
@@ -224,6 +225,15 @@ class _Lines:
                 yield b"".join(self._parts)
             self._parts, self._size = [], 0
             self._keep(part)
+
+    def end(self) -> None:
+        """The stream has ended.
+
+        Raises:
+            Unreadable: in the middle of a line.
+        """
+        if self._size:
+            raise Unreadable(f"a watch that ended in the middle of an event: {b''.join(self._parts)[:100]!r}")
 
     def _keep(self, part: bytes) -> None:
         self._parts.append(part)

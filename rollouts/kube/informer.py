@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from rollouts.api.meta import Object
 from rollouts.kube import wire
 from rollouts.kube.client import Client
-from rollouts.kube.errors import ApiError, Gone, Invalid, NotFound, Unreachable, Unreadable
-from rollouts.kube.outage import is_outage
+from rollouts.kube.errors import ApiError, Forbidden, Gone, Invalid, NotFound, Unreachable, Unreadable
+from rollouts.kube.outage import is_outage, is_worth_a_line
 from rollouts.kube.resources import Resource
 
 if TYPE_CHECKING:
@@ -337,13 +337,13 @@ class Informer:
         """What follows a failure."""
         never_read = self._version == 0
         persists = self._failures >= _PERSISTENT
-        refused = self._optional and isinstance(error, ApiError) and error.code == 403 and never_read
+        refused = self._optional and isinstance(error, Forbidden) and never_read
         if refused and not self.synced.is_set():
             _log.warning("%s may not be read and count as none: %s", self.resource.plural, error)
         if refused or (isinstance(error, NotFound) and (never_read or persists)):
             await self._swap(self._store.draft(self.resource), "")
             return Absent()
-        if isinstance(state, Streaming) and persists:
+        if isinstance(state, Streaming) and persists and isinstance(error, Unreachable):
             self._streams_lists = False  # not to the end, at any rate
         if isinstance(state, Paging) and state.token and isinstance(error, Gone):
             self._page_size = 0  # the server forgets faster than pages are read: all at once, then
@@ -356,8 +356,7 @@ class Informer:
         failures = self._failures
         if isinstance(after, Absent) or (isinstance(error, Gone) and failures == 1):
             return  # an ordinary transition
-        worth = (failures in (1, 10) or failures % 100 == 0) and not is_outage(error)
-        log = _log.warning if worth else _log.debug
+        log = _log.warning if is_worth_a_line(failures) and not is_outage(error) else _log.debug
         log("watch of %s failed: %s", self.resource.plural, error, extra={"failures": failures})
         await asyncio.sleep(min(0.25 * 2 ** min(failures - 1, 10), 10.0))
 

@@ -24,6 +24,11 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, ApiError) and error.code in _CODES
 
 
+def is_worth_a_line(count: int) -> bool:
+    """Whether what has happened so often in a row goes to the log: the 1st, the 10th, each 100th time."""
+    return count in (1, 10) or count % 100 == 0
+
+
 class Announced:
     """A transport that tells when its server goes and comes."""
 

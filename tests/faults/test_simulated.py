@@ -158,3 +158,54 @@ async def nothing_twice(cluster: Cluster) -> None:
         assert sorted(images) == [f"{name}:v1", f"{name}:v2"]
     runs = await runs_of(cluster, "shop")
     assert [len(phases) for phases in runs.values()] == [1]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        CONFLICT,
+        Answer(code=401),
+        Answer(code=403),
+        Answer(code=422),
+        Answer(code=429, retry_after="0"),
+        Answer(code=429, retry_after="1"),
+        Answer(code=503, retry_after="999999999"),
+        INTERNAL_ERROR,
+        Page(),
+        ResetBefore(),
+    ],
+    ids=str,
+)
+def test_an_answer_that_never_changes_is_asked_for_ever_less_often_and_told_a_few_times(
+    fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_bad = False
+
+    def choose(request: Request) -> Fault | None:
+        return fault if is_bad and is_write(request) else None
+
+    async def main() -> None:
+        nonlocal is_bad
+        lines: list[Faulty] = []
+
+        def through(inner):  # type: ignore[no-untyped-def]
+            lines.append(Faulty(inner, choose))
+            return lines[-1]
+
+        async with World(through=through) as world:
+            cluster = Cluster(InProcess(world.server), world.namespace, world)
+            await cluster.apply(*shops())
+            await ends(lambda: all_at(cluster, shop="v1", pay="v1", cart="v1"))
+            is_bad = True
+            for name in ("shop", "pay", "cart"):
+                await cluster.ship(name, "v2")
+            caplog.clear()
+            await asyncio.sleep(600)
+            attempts = [request for request, _ in lines[0].met]
+            assert 3 <= len(attempts) <= 3 * 4 * 600 / 10, "three objects, a few writes each in ten seconds"
+            told = [each for each in caplog.records if each.levelname in ("WARNING", "ERROR")]
+            assert len(told) <= 30
+            is_bad = False
+            await ends(lambda: all_at(cluster, shop="v2", pay="v2"))
+
+    run(main())

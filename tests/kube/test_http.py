@@ -15,7 +15,7 @@ from rollouts.kube import config
 from rollouts.kube.answers import refusal
 from rollouts.kube.client import Client
 from rollouts.kube.config import ConfigError
-from rollouts.kube.errors import Conflict, Forbidden, Gone, TooManyRequests, Unreachable, Unreadable
+from rollouts.kube.errors import Conflict, Gone, TooManyRequests, Unauthorized, Unreachable, Unreadable
 from rollouts.kube.http import connect
 from rollouts.kube.resources import CONFIG_MAPS, PODS
 
@@ -247,7 +247,7 @@ async def test_a_token_that_is_replaced_is_read_again_as_soon_as_the_old_one_is_
     async with api(handler, tmp_path, token_file=tmp_path / "token") as client:
         await client.get(PODS, "x", "a")
         valid[0] = "new"
-        with pytest.raises(Forbidden):
+        with pytest.raises(Unauthorized):
             await client.get(PODS, "x", "a")
         (tmp_path / "token").write_text("new", encoding="utf-8")
         await asyncio.gather(*(client.create(PODS, {"metadata": {}}, "a") for _ in range(5)))
