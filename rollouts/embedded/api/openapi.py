@@ -1,5 +1,6 @@
 """OpenAPI v3 documents: one for each group and version, enough for `kubectl apply`, `explain` and `diff`."""
 
+import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
@@ -13,6 +14,19 @@ from rollouts.embedded.api.patch import accepted
 from rollouts.embedded.api.status import no_such_path
 from rollouts.kube.transport import Response
 
+_MODEL = re.compile(r"(.*?)(V\d+)(.*)")
+_CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
+_API_VERSION = (
+    "APIVersion defines the versioned schema of this representation of an object. Servers should convert"
+    " recognized schemas to the latest internal value, and may reject unrecognized values. More info:"
+    f" {_CONVENTIONS}#resources"
+)
+_KIND = (
+    "Kind is a string value representing the REST resource this object represents. Servers may infer this"
+    " from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info:"
+    f" {_CONVENTIONS}#types-kinds"
+)
+_METADATA = f"Standard object's metadata. More info: {_CONVENTIONS}#metadata"
 _V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _NO_V2 = b"\x0a\x032.0"
 """A version 2 document (`swagger: "2.0"`) without types: kubectl asks it for kinds that version 3 lacks."""
@@ -70,8 +84,9 @@ def _document(kinds: list[Kind]) -> Object:
         name = _schema_name(kind)
         schemas[name] = _kind_schema(kind)
         paths.update(_paths(kind, name))
-    for needed in _closure(schemas):
-        schemas[needed] = _published(definitions()[needed])
+    names = {_published_name(name): name for name in definitions()}
+    for needed in _closure(schemas, names):
+        schemas[needed] = _published(definitions()[names[needed]])
     return {
         "openapi": "3.0.0",
         "info": {"title": "Rollouts embedded cluster", "version": "v1"},
@@ -92,17 +107,23 @@ def _kind_schema(kind: Kind) -> Object:
     properties = dict(found.get("properties") or {})
     if not ref:
         properties = {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
             **properties,
-            "metadata": _reference("V1ObjectMeta"),
+            "apiVersion": {"type": "string", "description": _API_VERSION},
+            "kind": {"type": "string", "description": _KIND},
+            "metadata": {**_reference("V1ObjectMeta"), "description": _METADATA},
         }
     own = {"group": kind.group, "version": kind.version, "kind": kind.kind}
     return {**found, "properties": properties, "x-kubernetes-group-version-kind": [own]}
 
 
 def _reference(name: str) -> Object:
-    return {"allOf": [{"$ref": f"#/components/schemas/{name}"}], "default": {}}
+    return {"allOf": [{"$ref": f"#/components/schemas/{_published_name(name)}"}], "default": {}}
+
+
+def _published_name(name: str) -> str:
+    """`V1ObjectMeta` as kubectl shows it: the kind behind the last dot."""
+    before, version, kind = _MODEL.fullmatch(name).groups()  # type: ignore[union-attr]
+    return ".".join(part for part in ("io.k8s", before.lower(), version.lower(), kind) if part)
 
 
 def _published(schema: Any) -> Any:
@@ -117,7 +138,7 @@ def _published(schema: Any) -> Any:
     return {key: _published(value) for key, value in schema.items()}
 
 
-def _closure(schemas: Mapping[str, Any]) -> Iterator[str]:
+def _closure(schemas: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
     """The built-in types that these schemas reach."""
     seen: set[str] = set()
     pending = list(_references(schemas))
@@ -127,7 +148,7 @@ def _closure(schemas: Mapping[str, Any]) -> Iterator[str]:
             continue
         seen.add(name)
         yield name
-        pending += _references(_published(definitions()[name]))
+        pending += _references(_published(definitions()[names[name]]))
 
 
 def _references(value: Any) -> Iterator[str]:

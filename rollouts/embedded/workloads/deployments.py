@@ -194,7 +194,8 @@ def _status(
         "updatedReplicas": _count(new, "replicas") if new else 0,
         "readyReplicas": _total(every, "readyReplicas"),
         "availableReplicas": available,
-        "unavailableReplicas": max(0, wanted - available),
+        # As of all counts that the API leaves out at zero, a null says none; this one kubectl would show.
+        "unavailableReplicas": max(0, wanted - available) or None,
     }
     status["conditions"] = [
         _available(deployment, available, wanted, now),
