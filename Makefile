@@ -35,7 +35,7 @@ test-prometheus: $(VENV)/.ready
 
 # The same control plane, left running with a stand-in for the kubelet; prints its KUBECONFIG.
 control-plane: $(VENV)/.ready
-	@$(BIN)/python -m tests.controlplane up
+	@$(BIN)/python -m tests.controlplane up $(ARGS)
 
 control-plane-down: $(VENV)/.ready
 	@$(BIN)/python -m tests.controlplane down

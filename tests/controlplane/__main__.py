@@ -1,7 +1,7 @@
 """A real control plane by hand and for the tests.
 
     python -m tests.controlplane exec COMMAND...   run a command beside one, and end it afterwards
-    python -m tests.controlplane up                leave one running with its node; prints KUBECONFIG=...
+    python -m tests.controlplane up [--without-node]   leave one running, with its node; prints KUBECONFIG=...
     python -m tests.controlplane down              end that one
 
 The command of `exec` finds in its environment ROLLOUTS_TEST_KUBECONFIG, an administrator's; and
@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.controlplane import namespaces, programs
+from tests.controlplane import given_cluster, namespaces, programs
 from tests.controlplane.install import install
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.programs import NotAvailable
@@ -33,6 +33,7 @@ _UP_LIMIT = 900.0
 def run(command: Sequence[str]) -> int:
     """Run a command beside a control plane; its exit status."""
     if given := os.environ.get("KUBECONFIG"):
+        given_cluster.check(Path(given))
         install(Path(given), None)
         return _call(command, {"ROLLOUTS_TEST_KUBECONFIG": given})
     if not namespaces.is_inside():
@@ -53,14 +54,14 @@ def _call(command: Sequence[str], environment: Mapping[str, str]) -> int:
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
 
 
-def up() -> int:
+def up(options: Sequence[str]) -> int:
     """Start one in the background, or find the one that runs."""
     if (kubeconfig := _running()) is None:
         programs.find()
         _HOME.mkdir(mode=0o700, exist_ok=True)
         with (_HOME / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.controlplane", "serve"],
+                [sys.executable, "-m", "tests.controlplane", "serve", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -75,7 +76,7 @@ def up() -> int:
     return 0
 
 
-def serve() -> int:
+def serve(*, with_node: bool) -> int:
     """Be the control plane and its node until SIGTERM."""
     found = programs.find()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -86,9 +87,10 @@ def serve() -> int:
         with plane:
             install(plane.kubeconfig, found.gateway_api)
             command = [sys.executable, "-m", "tests.controlplane.node", "--kubeconfig", str(plane.kubeconfig)]
+            command = command if with_node else ["sleep", "infinity"]
             with subprocess.Popen(command, stdout=subprocess.PIPE) as node:
-                assert node.stdout is not None
-                node.stdout.readline()
+                if with_node and node.stdout is not None:
+                    node.stdout.readline()  # it says so once it works
                 (_HOME / "pid").write_text(str(os.getpid()))
                 record.write_bytes(plane.kubeconfig.read_bytes())
                 try:
@@ -140,11 +142,11 @@ def main() -> int:
             case "exec":
                 return run(asked.command)
             case "up":
-                return up()
+                return up(asked.command)
             case "down":
                 return down()
             case _:
-                return serve()
+                return serve(with_node="--without-node" not in asked.command)
     except NotAvailable as error:
         print(error, file=sys.stderr)
         return 69

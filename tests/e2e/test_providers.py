@@ -126,20 +126,13 @@ async def test_no_answer_of_prometheus_is_never_a_success_and_each_says_why(
     await until(warned)
 
 
-def unclassed(ns: str, *steps: Object, **more: Any) -> list[Object]:
-    """A canary by the weights of an Ingress that leaves its class to the cluster."""
-    objects = weighted(ns, *steps, **more)
-    for each in objects:
-        if each["kind"] == "Ingress":
-            del each["spec"]["ingressClassName"]
-    return objects
-
-
 @pytest.mark.parametrize(
-    "made", [weighted, unclassed, by_route], ids=["ingress", "ingress without a class", "httproute"]
+    ("made", "without_class"),
+    [(weighted, False), (weighted, True), (by_route, False)],
+    ids=["ingress", "ingress without a class", "httproute"],
 )
 async def test_a_background_analysis_takes_a_canary_back_in_the_middle_of_a_pause(
-    live: Live, cd: Client, ns: str, made: Callable[..., list[Object]]
+    live: Live, cd: Client, ns: str, made: Callable[..., list[Object]], *, without_class: bool
 ) -> None:
     rate = {"traffic": {"metric": "success-rate", "service": "shop-canary", "minRequests": 5}}
     background = {"templates": [{"templateName": "rate"}], "startingStep": 1}
@@ -150,6 +143,9 @@ async def test_a_background_analysis_takes_a_canary_back_in_the_middle_of_a_paus
         template("rate", rate, interval="1s", initialDelay="1s", successCondition="result >= 0.95"),
         *made(ns, {"setWeight": 50}, pause(), analysis=background),
     )
+    if without_class:  # it is filled in at creation, and may be taken away after
+        remove = '[{"op": "remove", "path": "/spec/ingressClassName"}]'
+        await live.kubectl("patch", "ingress/shop", "-n", ns, "--type=json", "-p", remove)
     await cd.rollouts.wait_for("shop", timeout=20)
     async with traffic(live, host(ns), per_second=60):
         await cd.rollouts.set_image("shop", {"*": "shop:bad"})
