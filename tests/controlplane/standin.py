@@ -1,8 +1,8 @@
 """Stands in for the kubelet and the scheduler: every pod gets a node and a status, and nothing runs.
 
-A pod is ready after half a second, or the initialDelaySeconds of its readiness probe; a container that comes to
-an end does so after as much, with status 0. What it asks for is done instead, by annotation of the pod, first;
-then by the command of the container:
+A pod is ready after half a second, or the initialDelaySeconds of its readiness probe; a container that comes
+to an end does so after half a second, with status 0. What it asks for is done instead, by annotation of the
+pod, first; then by the command of the container:
 
     stand-in/ready-after: "5"      seconds until it is ready
     stand-in/ready-after: never    it runs and is never ready
