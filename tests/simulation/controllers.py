@@ -1,6 +1,7 @@
 """The controllers of a simulated world as processes: each write is known, and any may be their last."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ writer: ContextVar[str] = ContextVar("writer", default="")
 
 _FOREVER = 1e6
 """Seconds."""
+_MANY = 300
+_SOON = 5.0
+"""Writes within so many seconds that no single rollout has a reason for."""
 _AGAIN = 5.0
 """Seconds until a process that gave up by itself is started again."""
 
@@ -47,8 +51,6 @@ class Controllers:
         on_defect: Callable[[str], None],
     ) -> None:
         self.skew = timedelta()
-        self.written = 0
-        """How many writes the server has taken."""
         self.last_write = 0.0
         """When it took the last that was none of a lease, an analysis run or an event; in loop time."""
         self._server = server
@@ -58,6 +60,7 @@ class Controllers:
         self._elected = False
         self._lives: dict[str, _Life] = {}
         self._births = 0
+        self._recent: deque[float] = deque(maxlen=_MANY)
         self._doom: tuple[int, float] | None = None
         self._starting: set[asyncio.Task[None]] = set()
 
@@ -87,6 +90,11 @@ class Controllers:
     def spare(self) -> None:
         """Nobody is to die any more."""
         self._doom = None
+
+    def freeze(self) -> None:
+        """Let none of them reach the server any more."""
+        for life in self._lives.values():
+            life.alive = False
 
     def hand_over(self) -> None:
         """End what leads in good order: the lease is given up, and it starts again a little later."""
@@ -127,7 +135,7 @@ class Controllers:
 
     def _start(self, name: str) -> None:
         self._births += 1
-        life = self._lives[name] = _Life(name, f"{name}-{self._births}")
+        life = self._lives[name] = _Life(name, f"{name}-{self._births}", _now())
         life.task = asyncio.create_task(self._run(life), name=life.identity)
         life.task.add_done_callback(lambda done: self._ended(life, done))
 
@@ -139,6 +147,12 @@ class Controllers:
         if error is not None and not isinstance(error, LeadershipLost):
             self._on_defect(f"{life.name} died of {error!r}")
         self._later(life.name, _AGAIN)
+
+    @property
+    def awake_since(self) -> float:
+        """Since when one of them works."""
+        leading = [life.since for life in self._leading()]
+        return min(leading, default=_now())
 
     @property
     def elected(self) -> bool:
@@ -161,6 +175,11 @@ class Controllers:
         parts = compose(Client(transport), self.now, on_pass=self._passed, on_event=self._told)
         await (life.elector.run(parts.run) if life.elector is not None else parts.run())
 
+    def _count_writes(self) -> None:
+        self._recent.append(_now())
+        if len(self._recent) == _MANY and _now() - self._recent[0] < _SOON:
+            self._on_defect(f"the controllers wrote {_MANY} times within {_SOON:g} s")
+
     def _passed(self, resource: Resource, key: Key, seconds: float, error: BaseException | None) -> None:
         del seconds
         if error is not None and not isinstance(error, RolloutsError):
@@ -173,9 +192,9 @@ class Controllers:
 
     async def _note(self, request: Request, life: "_Life") -> None:
         """Keep count of a write that was taken; where it is the last one, no further line is reached."""
-        self.written += 1
+        self._count_writes()
         if not any(each in request.path for each in ("/leases", "/analysisruns", "/events")):
-            self.last_write = asyncio.get_running_loop().time()
+            self.last_write = _now()
         if self._doom is None or "/leases" in request.path:
             return
         left, seconds = self._doom
@@ -191,6 +210,8 @@ class _Life:
 
     name: str
     identity: str
+    since: float
+    """When it began; in loop time."""
     alive: bool = True
     """False once it was killed: it neither reads nor writes any more, whatever its tasks still do."""
     task: asyncio.Task[None] | None = None
@@ -226,3 +247,7 @@ class _Written:
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

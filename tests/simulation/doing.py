@@ -65,10 +65,12 @@ class Doing:
         """Make an event happen."""
         if isinstance(event, e.INTENTS):
             anew = isinstance(event, e.Ship | e.Command | e.EditSteps)
-            self._past.intent(self._now(), anew=anew and event != e.Command("pause"))
+            aside = isinstance(event, e.Command) and event.verb in ("pause", "restart", "abort")
+            self._past.intent(self._now(), anew=anew and not aside)
         match event:
             case e.Ship(version):
-                self._past.last_told = ""
+                if version != self._camera.look(self._now()).version:
+                    self._past.last_told = ""
                 await self._world.set_image(NAME, f"{NAME}={NAME}:{version}")
             case e.Command():
                 await self._command(event)
@@ -148,7 +150,6 @@ class Doing:
         match command.verb:
             case "abort":
                 self._past.last_told = "abort" if underway else ""
-                self._past.aborted_by_hand = True
             case "promote-full":
                 self._past.last_told = "full" if underway else ""
             case "retry" | "undo" | "promote":

@@ -16,6 +16,9 @@ from rollouts.embedded.virtual_time import START
 from tests.simulation.past import Past, portion
 from tests.simulation.view import View
 
+PATIENCE = 60.0
+"""Seconds within which what could be done for users has been done."""
+
 Invariant = Callable[[View, View, Past], Iterator[str]]
 
 
@@ -185,6 +188,40 @@ def steps_are_taken_when_done(before: View, after: View, past: Past) -> Iterator
         yield f"step {index} was left, {unfinished}"
 
 
+def healthy_means_done(before: View, after: View, past: Past) -> Iterator[str]:
+    """A rollout is called Healthy only when the version that it asks for is the stable one."""
+    if not after.author or before.rollout is after.rollout or after.status.get("phase") != "Healthy":
+        return
+    if after.current != after.stable:
+        yield f"status says Healthy, and {_name(after, after.current)} is not promoted"
+
+
+def analyses_belong_to_an_update(before: View, after: View, past: Past) -> Iterator[str]:
+    """An analysis begins only for the version under way, and not once it is aborted."""
+    if not after.author or before.runs is after.runs or past.told_at > past.doubt(after.now):
+        return
+    known = {run.name for run in before.runs}
+    for run in after.runs:
+        if run.name in known:
+            continue
+        if run.hash != before.current or run.hash == before.stable or before.status.get("abort"):
+            yield f"{run.name} was begun, and {_name(after, run.hash)} is not under way"
+
+
+def nobody_is_left_waiting(before: View, after: View, past: Past) -> Iterator[str]:
+    """Requests for a version without pods go to stable within a minute, if that has some."""
+    if after.replicas == 0 or not after.ready.get(after.stable) or _invalid(after):
+        return
+    calm = max(past.told_at, past.moved_at, past.awake_since, past.last_doubt(after.now))
+    if after.now - calm < PATIENCE:
+        return
+    for pod_hash, share in after.reach.items():
+        if not share or pod_hash == after.stable or after.ready.get(pod_hash):
+            continue
+        if after.now - max(past.last_ready.get(pod_hash, 0.0), calm) >= PATIENCE:
+            yield f"{_percent(share)} of the requests go to {_name(after, pod_hash)}, which has no pods"
+
+
 ALWAYS: tuple[Invariant, ...] = (
     no_traffic_without_pods,
     a_failed_revision_gains_nothing,
@@ -198,6 +235,9 @@ ALWAYS: tuple[Invariant, ...] = (
     services_select_what_is_there,
     users_get_what_was_proven,
     steps_are_taken_when_done,
+    healthy_means_done,
+    analyses_belong_to_an_update,
+    nobody_is_left_waiting,
 )
 """Checked after every change of anything that a view shows."""
 
@@ -263,7 +303,7 @@ def _needed(view: View, pod_hash: str) -> int:
     if view.kind == "blueGreen":
         return view.replicas if share else 0
     if pod_hash != view.stable and _sized_apart(view):
-        return min(1, ceil(share))
+        return min(1, ceil(share), view.replicas)
     return ceil(share * view.replicas)
 
 
@@ -278,6 +318,10 @@ def _said(view: View, half: str, kind: str) -> bool:
     """Whether status holds that an analysis succeeded whose run somebody has deleted since."""
     ref = (view.status.get(half) or {}).get(f"{kind}AnalysisRunStatus") or {}
     return bool(ref.get("status") == "Successful")
+
+
+def _invalid(view: View) -> bool:
+    return any(each["type"] == "InvalidSpec" for each in view.status.get("conditions") or ())
 
 
 def _name(view: View, pod_hash: str) -> str:

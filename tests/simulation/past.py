@@ -17,12 +17,14 @@ class Past:
 
     doubts: list[tuple[float, float]] = field(default_factory=list)
     """From when to when what the controllers believe may be outdated: their watches or answers are late."""
+    awake_since: float = 0.0
+    """Since when there are controllers that work."""
     told_at: float = -1.0
     """When a human last wanted something."""
     last_told: Human = ""
     """What that still asks for: an abort, or a full promotion, of the version that was under way."""
     aborted_by_hand: bool = False
-    """Whether a human has aborted since the last time one began anew."""
+    """Whether it was a human who aborted the update that is aborted."""
     moved_at: float = -1.0
     """When somebody other than the controllers last changed where requests go."""
     fell_at: float = -1.0
@@ -49,6 +51,10 @@ class Past:
         """
         return min((start for start, end in self.doubts if end >= now), default=now)
 
+    def last_doubt(self, now: float) -> float:
+        """When the controllers last had reason to believe in what is outdated; 0 if never."""
+        return max((min(end, now) for start, end in self.doubts if start <= now), default=0.0)
+
     def intent(self, now: float, *, anew: bool) -> None:
         """A human wants something; `anew` if it is about the update itself."""
         self.told_at = now
@@ -71,6 +77,8 @@ class Past:
             self.moved_at = now
         if before.weight != after.weight or not self.weights:
             self.weights.append((now, after.weight))
+        if bool(before.status.get("abort")) != bool(after.status.get("abort")):
+            self.aborted_by_hand = bool(after.status.get("abort")) and not after.author
         if (before.index, before.current) != (after.index, after.current):
             self.step_since = now
         self._condemn(before, after)

@@ -60,10 +60,21 @@ def _aborted(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
         yield "it is aborted, and nobody asked for it, no analysis failed, and no deadline has passed"
     if view.status.get("phase") != "Degraded":
         yield f"it is aborted, and its phase is {view.status.get('phase')}"
+    yield from _cleaned_up(view)
     stable = view.of(view.stable)
     if stable is None or stable.version in broken or not view.replicas:
         return
     yield from _only(view, view.stable, "it is aborted")
+
+
+def _cleaned_up(view: View) -> Iterator[str]:
+    for run in view.runs:
+        if run.live:
+            yield f"nothing is under way, and {run.name} goes on"
+    limit = view.spec.get("revisionHistoryLimit", 10)
+    old = [each for each in view.sets if each not in (view.current, view.stable)]
+    if len(old) > limit:
+        yield f"{len(old)} old ReplicaSets are kept, and revisionHistoryLimit is {limit}"
 
 
 def _why_aborted(view: View, past: Past, broken: frozenset[str]) -> str:
@@ -71,13 +82,17 @@ def _why_aborted(view: View, past: Past, broken: frozenset[str]) -> str:
     if past.aborted_by_hand or mine or view.current in past.condemned:
         return "by hand, or by an analysis"
     # A clock that jumps, or pods that fell for a while, make a deadline pass that otherwise would not.
-    return "by the deadline" if view.spec.get("progressDeadlineAbort") else ""
+    timed_out = "timed out" in str(view.status.get("message"))
+    return "by the deadline" if view.spec.get("progressDeadlineAbort") and timed_out else ""
 
 
 def _promoted(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
     new, phase = view.sets[view.current], view.status.get("phase")
     if past.last_told == "abort":
         yield f"somebody aborted {new.version}, and it is promoted all the same"
+    if view.current in past.condemned:
+        yield f"the analysis of {new.version} failed, and it is promoted all the same"
+    yield from _cleaned_up(view)
     if new.version in broken:
         return  # whatever runs of it stays; there is nothing to go back to
     if view.replicas and not view.spec.get("paused"):  # which holds the pods as they are, too

@@ -29,6 +29,10 @@ QUIET = 950.0
 _LONGEST = 3 * 3600.0
 """Seconds until it must be at rest."""
 _AFTER_RESTART = 40.0
+_AFTERMATH = 75.0
+"""Seconds after the last event in which pods and faults stay as they are."""
+_TICK = 5.0
+"""Seconds after which the world is looked at although nothing has changed."""
 _BY_KEY = {(each.group, each.plural): each for each in vars(resources).values() if isinstance(each, Resource)}
 
 
@@ -68,7 +72,7 @@ def run(program: Program, *, trace: bool = False, invariants: tuple[Invariant, .
     try:
         virtual_time.run(main())
     except virtual_time.NotInVirtualTime as error:
-        outcome.violation = Violation(0.0, "time_goes_on", str(error))
+        outcome.violation = outcome.violation or Violation(0.0, "time_goes_on", str(error))
     return outcome
 
 
@@ -108,7 +112,7 @@ class _Run:
             try:
                 await self._deploy()
                 for timed in self._outcome.program.events:
-                    await self._sleep(self._begun + timed.at - _now())
+                    await self._wait(self._begun + timed.at)
                     self._tell(f"* {timed.event}")
                     await self._doing.do(timed.event)
                 await self._rest()
@@ -139,9 +143,10 @@ class _Run:
             self._break("deployed", "the first version did not become Healthy within 2 minutes")
 
     async def _rest(self) -> None:
+        begun = _now()
+        await self._wait(begun + _AFTERMATH)
         await self._doing.settle()
         self._tell("* nothing more happens")
-        begun = _now()
         while (left := max(self._controllers.last_write, begun) + QUIET - _now()) >= 0:
             await self._sleep(left + 1)
             if _now() > begun + _LONGEST:
@@ -158,6 +163,12 @@ class _Run:
     def _broken(self) -> frozenset[str]:
         versions = {each.version for each in self._view.sets.values()}
         return frozenset(each for each in versions if self._world.pods.is_broken(f"{NAME}:{each}"))
+
+    async def _wait(self, until: float) -> None:
+        """Let time go by, and look at the world although nothing changes."""
+        while (left := until - _now()) > 1e-6:
+            await self._sleep(min(left, _TICK))
+            self._look("")
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -184,6 +195,7 @@ class _Run:
             self._look(author)
 
     def _look(self, author: str) -> None:
+        self._past.awake_since = self._controllers.awake_since
         before, after = self._view, self._camera.look(_now(), author)
         for check in self._invariants:
             for sentence in check(before, after, self._past):
@@ -207,6 +219,7 @@ class _Run:
         if self._outcome.violation is None:
             self._outcome.violation = Violation(round(_now() - self._begun, 2), invariant, sentence)
             self._tell(f"! {sentence} [{invariant}]")
+        self._controllers.freeze()
         self._stopped.set()
 
     def _tell(self, text: str) -> None:

@@ -17,6 +17,7 @@ from strategies import (
     canary,
     counts,
     lifecycle,
+    phase,
     replicas,
     safety,
     services,
@@ -24,7 +25,7 @@ from strategies import (
     weights,
 )
 from strategies.lifecycle import Decision
-from strategies.model import SwitchService
+from strategies.model import StartAnalysis, SwitchService
 from strategies.replicas import Bounds
 from strategies.steps import Step
 from tests.faults.model import INTERNAL_ERROR
@@ -118,6 +119,17 @@ def a_planner_that_raises(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(canary, "decide", decide)
 
 
+def an_analysis_of_what_is_stable(patch: pytest.MonkeyPatch) -> None:
+    def starts(seen: Any, roles: Any, slots: Any) -> tuple[StartAnalysis, ...]:
+        if seen.runs or not roles.promoted:
+            return ()
+        analysis = seen.rollout.spec.strategy.canary.analysis
+        more = {"name": "extra", "type": "Background", "revision": 1, "args": {}}
+        return (StartAnalysis(analysis=analysis, pod_hash=seen.pod_hash, **more),)
+
+    patch.setattr(analyses, "starts", starts)
+
+
 async def never_lose(self: Elector) -> None:
     await controllers.asyncio.sleep(controllers._FOREVER)
 
@@ -175,6 +187,24 @@ CASES: dict[str, tuple[Program, Break]] = {
     "users_get_what_was_proven": (
         program("blueGreen", {**BLUE_GREEN, "prePromotionAnalysis": GATE}, SHIP),
         swap(bluegreen, "_previewed", lambda *_: True),
+    ),
+    "healthy_means_done": (
+        program("nginx", routed(*CLIMB), SHIP),
+        swap(phase, "unfinished", lambda *_: ""),
+    ),
+    "analyses_belong_to_an_update": (
+        program("nginx", routed(*CLIMB, analysis=WATCH), SHIP),
+        an_analysis_of_what_is_stable,
+    ),
+    "nobody_is_left_waiting": (
+        program(
+            "nginx",
+            routed({"setWeight": 25}, {"pause": {}}),
+            SHIP,
+            (10.0, e.Break("v2")),
+            (11.0, e.PodsFail("are deleted", "v2", 9)),
+        ),
+        swap(replicas, "idle", lambda *_: False),
     ),
     "only_the_leader_writes": (
         program(
@@ -242,6 +272,20 @@ def test_controllers_that_write_when_they_start_are_found_out(monkeypatch: pytes
     violation = run(made).violation
     assert violation is not None
     assert violation.sentence == "controllers that start over a world at rest write to it"
+
+
+def test_controllers_that_write_without_end_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner, number = lifecycle.finish, [0]
+
+    def finish(*args: Any) -> Any:
+        made = inner(*args)
+        number[0] += 1
+        return replace(made, status=made.status.model_copy(update={"message": f"look {number[0]}"}))
+
+    monkeypatch.setattr(lifecycle, "finish", finish)
+    violation = run(program("nginx", routed(*CLIMB), SHIP)).violation
+    assert violation is not None
+    assert violation.sentence == "the controllers wrote 300 times within 5 s"
 
 
 def test_controllers_that_never_rest_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

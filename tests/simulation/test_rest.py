@@ -64,6 +64,7 @@ PAUSED = status(
 )
 PAUSE: Object = {"canary": {"steps": [{"pause": {}}]}}
 BY_HAND = Past(aborted_by_hand=True)
+TWO = {"old": replace(OLD, replicas=2, available=2), "new": replace(NEW, replicas=0, available=0)}
 FAILED = (Run("run", "new", "2", "Step", "0", "Failed", False),)
 
 
@@ -73,7 +74,7 @@ FAILED = (Run("run", "new", "2", "Step", "0", "Failed", False),)
         (promoted(), Past()),
         (world(rollout(ABORTED)), BY_HAND),
         (world(rollout(ABORTED), runs=FAILED), Past()),
-        (world(rollout(ABORTED, progressDeadlineAbort=True)), Past()),
+        (world(rollout({**ABORTED, "message": "timed out"}, progressDeadlineAbort=True)), Past()),
         (world(rollout(PAUSED, **PAUSE)), Past()),
         (world(rollout(status(stableRS="old", phase="Paused"), paused=True)), Past()),
     ],
@@ -113,6 +114,18 @@ def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> No
         (world(rollout(ABORTED), weight=Fraction(1, 2), new=1), BY_HAND, "requests go to old, new"),
         (world(rollout(ABORTED), stable=1), BY_HAND, "1 of 2 pods serve"),
         (world(rollout(ABORTED), new=2), BY_HAND, "v2 still has 2 pods"),
+        (world(rollout(ABORTED, progressDeadlineAbort=True)), Past(), "no deadline has passed"),
+        (
+            promoted(runs=(replace(FAILED[0], phase="Running"),)),
+            Past(),
+            "nothing is under way, and run goes on",
+        ),
+        (
+            world(rollout(ABORTED, revisionHistoryLimit=0), sets={**TWO, "third": replace(OLD, revision=3)}),
+            BY_HAND,
+            "1 old ReplicaSets are kept",
+        ),
+        (promoted(), Past(condemned={"new": (0.0, Fraction(0))}), "the analysis of v2 failed"),
         (promoted(), Past(last_told="abort"), "and it is promoted all the same"),
         (promoted(rollout=rollout(status(phase="Progressing"))), Past(), "its phase is Progressing"),
         (promoted(rollout=rollout(status(), paused=True)), Past(), "its phase is Healthy"),
