@@ -11,6 +11,7 @@ import uuid
 
 import pytest
 
+from rollouts.api.crd import crds
 from rollouts.kube.errors import NotFound
 from rollouts.kube.resources import CRDS, NAMESPACES, Resource
 from tests.contract.back_ends import BACK_ENDS, REAL, WIDGETS, Cluster, back_end
@@ -82,6 +83,19 @@ async def cluster(server, group):
         await client.delete(NAMESPACES, namespace)
     finally:
         await client.close()
+
+
+@pytest.fixture(scope="module")
+def installed(server):
+    """A back end that knows our own kinds: a real one has them installed by who starts it."""
+    if server.server is not None:
+        server.server.install_crds(crds())
+
+
+@pytest.fixture
+async def ours(cluster, installed):
+    """A cluster in which our own kinds are served."""
+    return cluster
 
 
 @pytest.fixture

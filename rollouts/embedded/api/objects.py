@@ -93,7 +93,7 @@ class Objects:
             Refusal: 400, 403, 404 (its namespace), 409 or 422.
         """
         meta = identify(kind, namespace, body)
-        if meta.get("resourceVersion"):
+        if meta.get("resourceVersion") not in (None, "", "0") and not options.dry_run:
             raise failed("resourceVersion should not be set on objects to be created")
         self._begin(kind, body, options)
         self._namespace_is_open(kind, namespace, str(meta.get("name", "")))
