@@ -6,8 +6,14 @@ from urllib.parse import unquote
 from rollouts.embedded.api.kinds import Kind, Registry
 from rollouts.embedded.api.status import NoSuchPlace, Refusal, no_such_path
 
-_CONNECTIONS = frozenset({"exec", "attach", "portforward"})
-"""Parts of a pod that are a connection into it."""
+_ELSEWHERE = {
+    (("", "serviceaccounts"), "token"): "issues no tokens for service accounts: roles mean nothing in it",
+    **{
+        (("", "pods"), part): f"has no {part}: its pods are processes of this machine"
+        for part in ("exec", "attach", "portforward")
+    },
+}
+"""Parts of objects that only other clusters have, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +55,8 @@ def find(registry: Registry, path: str) -> Route:
     name, subresource = (*parts[1:3], "", "")[:2]
     if name and kind.namespaced and not namespace:
         raise no_such_path()
-    if kind.key == ("", "pods") and subresource in _CONNECTIONS:
-        message = f"the embedded cluster has no {subresource}: its pods are processes of this machine"
-        raise Refusal(501, "NotImplemented", message, name=name)
+    if why := _ELSEWHERE.get((kind.key, subresource)):
+        raise Refusal(501, "NotImplemented", f"the embedded cluster {why}", name=name)
     if subresource and subresource not in kind.all_subresources:
         raise no_such_path()
     rest = "/".join(parts[3:])
