@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
+
+import aiohttp
 
 from rollouts.api.meta import Object
 from rollouts.demo.load import Load, Target
-from tests.e2e.live import Live
+from tests.e2e.live import Live, until
 from tests.world.simulated import canary, ingress, rollout, service
 
 ROLLING: Object = {"canary": {"maxSurge": 1, "maxUnavailable": 0}}
@@ -62,13 +65,22 @@ def by_route(namespace: str, *steps: Object, replicas: int = 2, **more: Any) -> 
 
 @asynccontextmanager
 async def traffic(live: Live, *hosts: str, per_second: float = 60) -> AsyncIterator[Load]:
-    """Steady requests to hosts; the `app` of a sample is the host."""
+    """Steady requests to hosts, once all answer; the `app` of a sample is the host."""
+    # Pods are available a moment before a real cluster's endpoints, and with them the proxy, know of them.
+    async with aiohttp.ClientSession() as session:
+        for name in hosts:
+            await until(partial(_answers, session, live.ingress, name))
     load = Load(address=live.ingress)
     load.start(Target(app=name, host=name, per_second=per_second) for name in hosts)
     try:
         yield load
     finally:
         await load.stop()
+
+
+async def _answers(session: aiohttp.ClientSession, address: str, name: str) -> bool:
+    async with session.get(f"http://{address}/", headers={"Host": name}) as answer:
+        return answer.status == 200
 
 
 def failures(load: Load) -> Counter[tuple[str, str, str]]:
