@@ -1,5 +1,7 @@
 """What a client may count on when it reads and writes, on any API server."""
 
+import re
+
 import pytest
 
 from rollouts.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -184,3 +186,36 @@ async def test_a_pod_without_a_node_goes_at_once(cluster):
     await client.delete(PODS, "p", here)
     with pytest.raises(NotFound):
         await client.get(PODS, "p", here)
+
+
+async def test_names_are_made_up_and_differ(cluster):
+    client, here = cluster.client, cluster.namespace
+    body = {"metadata": {"generateName": "made-up-"}, "data": {}}
+    made = [await client.create(CONFIG_MAPS, body, here) for _ in range(5)]
+    names = {each["metadata"]["name"] for each in made}
+    assert len(names) == 5
+    assert all(re.fullmatch(r"made-up-[a-z0-9]{5}", name) for name in names)
+    long = {"metadata": {"generateName": "x" * 100 + "-"}, "data": {}}
+    name = (await client.create(CONFIG_MAPS, long, here))["metadata"]["name"]
+    assert (len(name), name[:58]) == (63, "x" * 58)
+
+
+async def test_annotations_have_a_limit_together(cluster):
+    body = config_map()
+    body["metadata"]["annotations"] = {"example.com/a": "x" * 200_000, "example.com/b": "x" * 70_000}
+    with pytest.raises(Invalid) as error:
+        await cluster.client.create(CONFIG_MAPS, body, cluster.namespace)
+    (cause,) = error.value.status["details"]["causes"]
+    assert (cause["reason"], cause["field"]) == ("FieldValueTooLong", "metadata.annotations")
+    assert cause["message"] == "Too long: may not be more than 262144 bytes"
+
+
+async def test_finalizers_are_a_set_that_several_apply(cluster):
+    bare = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm"}}
+    for manager in ("alice", "bob"):
+        meta = {"name": "cm", "finalizers": [f"example.com/{manager}"]}
+        both = await cluster.applied(CONFIG_MAPS, {**bare, "metadata": meta}, manager)
+    assert both["metadata"]["finalizers"] == ["example.com/alice", "example.com/bob"]
+    left = await cluster.applied(CONFIG_MAPS, bare, "alice")
+    assert left["metadata"]["finalizers"] == ["example.com/bob"]
+    await cluster.applied(CONFIG_MAPS, bare, "bob")

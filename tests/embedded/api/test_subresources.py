@@ -153,4 +153,4 @@ async def test_openapi_lets_kubectl_patch_every_kind(client, server):
     assert "fieldValidation" in {parameter["name"] for parameter in patch["parameters"]}
     schemas = document["components"]["schemas"]
     assert schemas["com.example.v1.Widget"]["x-kubernetes-group-version-kind"][0]["group"] == "example.com"
-    assert "V1ObjectMeta" in schemas
+    assert "io.k8s.v1.ObjectMeta" in schemas
