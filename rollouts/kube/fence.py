@@ -103,7 +103,7 @@ class Fenced:
         try:
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
-            await asyncio.wait({waiting})
+            await asyncio.gather(waiting, return_exceptions=True)  # whatever it came to: nobody asks any more
             raise
 
     def stream(self, request: Request) -> AsyncGenerator[Object, None]:

@@ -1,6 +1,6 @@
 """A cluster, a proxy with faults in front of it, and a controller process, once for a file of tests.
 
-On the embedded cluster in this process, and also on a real one where ROLLOUTS_TEST_KUBECONFIG names it
+On the embedded cluster in this process, or on a real one where ROLLOUTS_TEST_KUBECONFIG names it
 (`make test-kubernetes`).
 """
 
@@ -37,7 +37,7 @@ class Stage:
             await until(lambda name=name, wanted=wanted: self.cluster.is_at(name, wanted), limit=120)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["embedded", *(["real"] if REAL else [])])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["real" if REAL else "embedded"])
 async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
     """A cluster without anything in it."""
     async with embedded() if request.param == "embedded" else real(REAL) as cluster:
