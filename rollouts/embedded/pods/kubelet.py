@@ -54,7 +54,7 @@ class Kubelet:
                 worker = self._workers.get(pod["metadata"]["uid"])
                 if worker is not None:
                     worker.see(self._present(pod))
-                elif self._present(pod) is not None and not _over(pod):
+                elif self._present(pod) is not None and not _over(pod) and _is_ours(pod):
                     worker = self._worker(pod)
                     self._workers[pod["metadata"]["uid"]] = worker
                     group.create_task(self._work(pod, worker))
@@ -94,6 +94,12 @@ class Kubelet:
             del self._workers[uid]
             if self._uids.get(key) == uid:
                 del self._uids[key]
+
+
+def _is_ours(pod: Object) -> bool:
+    """Whether a pod has a node, or waits for the scheduler that every pod is given who names no other."""
+    spec = pod["spec"]
+    return bool(spec.get("nodeName")) or spec.get("schedulerName") == "default-scheduler"
 
 
 def _over(pod: Object) -> bool:

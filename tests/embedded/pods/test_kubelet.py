@@ -81,6 +81,17 @@ async def test_a_pod_is_ready_after_its_start_delay(client: Client) -> None:
 
 
 @in_a_world
+async def test_a_pod_that_waits_for_another_scheduler_gets_no_node(client: Client) -> None:
+    body = pod("p")
+    body["spec"]["schedulerName"] = "nobody"
+    await client.create(PODS, body, "default")
+    await asyncio.sleep(60)
+    found = await get_pod(client)
+    assert "nodeName" not in found["spec"]
+    assert found["status"]["phase"] == "Pending"
+
+
+@in_a_world
 async def test_a_pod_of_a_broken_image_never_becomes_ready(client: Client) -> None:
     await client.create(PODS, pod("p", image="x/app:broken"), "default")
     await asyncio.sleep(86_400)
