@@ -89,7 +89,8 @@ WATCHES: list[Fault] = [
         *((fault, is_write, 3) for fault in REFUSALS),
         *((fault, goes_on, 1) for fault in WATCHES),
     ],
-    ids=str,
+    # By name: two workers must call a case the same.
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_releases_and_an_abort_end_as_they_should_and_nothing_is_done_twice(
     fault: Fault, which: Which, every: int

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -283,15 +282,12 @@ async def test_a_plugin_is_asked_again_although_its_token_says_that_it_is_still_
     assert await endpoint.credentials() == "Bearer xx"
 
 
-HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
-
-
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
         ("3", 3),
         (" 3 ", 3),
-        ((datetime.now(UTC) + timedelta(hours=1)).strftime(HTTP_DATE), 300),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 300),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
         ("999999999999999999999999", 300),
         ("-5", None),
