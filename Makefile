@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak replay test-kubernetes test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
+.PHONY: demo test soak replay test-kubernetes test-faults test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -21,6 +21,10 @@ replay: $(VENV)/.ready
 # A real kube-apiserver, built with Go on first use; or the cluster of KUBECONFIG, or the programs of KUBEBUILDER_ASSETS.
 test-kubernetes: $(VENV)/.ready
 	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract tests/e2e $(ARGS)
+
+# Controllers as processes, a real kube-apiserver, and a proxy between them that cannot be relied on.
+test-faults: $(VENV)/.ready
+	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/faults/test_wire.py tests/faults/test_leaders.py $(ARGS)
 
 # These two run on the embedded cluster, or with ON=kubernetes beside a real kube-apiserver.
 BESIDE = $(if $(filter kubernetes,$(ON)),$(BIN)/python -m tests.controlplane exec)
