@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak replay test-kubernetes test-faults test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
+.PHONY: demo test soak replay test-kubernetes record test-faults test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -25,6 +25,9 @@ test-kubernetes: $(VENV)/.ready
 # Controllers as processes, a real kube-apiserver, and a proxy between them that cannot be relied on.
 test-faults: $(VENV)/.ready
 	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/faults/test_wire.py tests/faults/test_leaders.py $(ARGS)
+# Records anew what a real kube-apiserver answers, and what kubectl prints there; look at the difference before a commit.
+record: $(VENV)/.ready
+	ROLLOUTS_RECORD=1 $(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract -k real $(ARGS)
 
 # These two run on the embedded cluster, or with ON=kubernetes beside a real kube-apiserver.
 BESIDE = $(if $(filter kubernetes,$(ON)),$(BIN)/python -m tests.controlplane exec)

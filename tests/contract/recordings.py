@@ -3,9 +3,8 @@
 `cases/*.yaml` holds requests by name. In them NAMESPACE and GROUP stand for the test's namespace and the
 group of its custom kind; `shows` names the part of an object that matters; with `words: own` a server may
 refuse in its own words. `recorded/*.yaml` holds the answers, without what differs from run to run. With
-ROLLOUTS_RECORD set, answers of the real server are recorded instead of compared:
-
-    ROLLOUTS_RECORD=1 make test-kubernetes ARGS=tests/contract
+ROLLOUTS_RECORD set, answers of the real server are recorded instead of compared: `make record`. They are
+those of one release of Kubernetes (`tests/controlplane/go.mod`); another may use other words.
 """
 
 import difflib

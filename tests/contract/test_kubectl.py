@@ -1,8 +1,6 @@
 """One script of kubectl commands: what it prints on a real cluster, it prints on the embedded one.
 
-`kubectl/recorded.txt` holds what it printed on a real cluster. To record it anew:
-
-    ROLLOUTS_RECORD=1 make test-kubernetes ARGS=tests/contract/test_kubectl.py
+`kubectl/recorded.txt` holds what it printed on a real cluster; `make record` records it anew.
 """
 
 import asyncio
@@ -125,7 +123,7 @@ def blotted(text, folder):
 
 
 @pytest.mark.parametrize("name", ["over https", *(["real"] if REAL else [])])
-def test_kubectl_prints_what_it_prints_on_a_real_cluster(name, group, tmp_path):
+def test_kubectl_prints_what_was_recorded(name, group, tmp_path):
     crd = definition(group)
     with (
         back_end(name, tmp_path, *crds(), crd) as server,
