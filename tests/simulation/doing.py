@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import assert_never
 
 from rollouts.api.meta import Object
@@ -61,8 +62,12 @@ class Doing:
         self._later: set[asyncio.Task[None]] = set()
         self._invalid = 0
 
-    async def do(self, event: e.Event) -> None:  # noqa: C901, PLR0912 (one arm for each event)
-        """Make an event happen."""
+    async def do(self, event: e.Event) -> None:
+        """Make an event happen, unless what it is about is not there."""
+        with suppress(NotFound):
+            await self._do(event)
+
+    async def _do(self, event: e.Event) -> None:  # noqa: C901, PLR0912 (one arm for each event)
         if isinstance(event, e.INTENTS):
             anew = isinstance(event, e.Ship | e.Command | e.EditSteps)
             aside = isinstance(event, e.Command) and event.verb in ("pause", "restart", "abort")
@@ -88,6 +93,8 @@ class Doing:
                 self._after(seconds, self._make_valid)
             case e.Remove(kind, place, seconds):
                 await self._remove(kind, place, seconds)
+            case e.Recreate(seconds):
+                await self._recreate(seconds)
             case e.DeleteReplicaSet(role):
                 await self._delete_replica_set(role)
             case e.DeleteRuns():
@@ -186,10 +193,8 @@ class Doing:
         return intents.undo(seen, template)
 
     async def _patch(self, patch: Object) -> None:
-        try:
+        with suppress(Invalid, NotFound):  # what the API server refuses has not happened
             await self._world.client.patch(ROLLOUTS, NAME, patch, "default")
-        except Invalid:
-            return  # what the API server refuses has not happened
 
     async def _make_valid(self) -> None:
         self._invalid -= 1
@@ -215,6 +220,20 @@ class Doing:
                 await self._world.client.create(resource, copy.deepcopy(body), "default")
             except AlreadyExists:
                 return
+
+        self._after(seconds, again)
+
+    async def _recreate(self, seconds: float) -> None:
+        rollout = await self._world.client.get(ROLLOUTS, NAME, "default")
+        body = {key: rollout[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": {"name": NAME}}
+        body["spec"].pop("progressDeadlineSeconds", None)
+        body["spec"] |= {k: v for k, v in self._setup.spec.items() if k == "progressDeadlineSeconds"}
+        await self._world.client.delete(ROLLOUTS, NAME, "default")
+
+        async def again() -> None:
+            self._past.intent(self._now(), anew=True)
+            self._past.last_told = ""
+            await self._world.client.create(ROLLOUTS, body, "default")
 
         self._after(seconds, again)
 

@@ -10,10 +10,12 @@ from tests.faults.model import (
     TOO_MANY_REQUESTS,
     UNAVAILABLE,
     Fault,
+    Page,
     ResetAfter,
     ResetBefore,
     Slow,
     SlowAnswer,
+    Truncated,
     WatchCut,
     WatchGone,
     WatchLate,
@@ -38,6 +40,7 @@ from tests.simulation.events import (
     Mend,
     NoMetrics,
     PodsFail,
+    Recreate,
     Remove,
     Scale,
     Ship,
@@ -57,8 +60,10 @@ _WRITE_FAULTS: tuple[Fault, ...] = (
     ResetAfter(),
     Slow(3),
     SlowAnswer(7),
+    Truncated(),
+    Page(code=502),
 )
-_READ_FAULTS: tuple[Fault, ...] = (TOO_MANY_REQUESTS, INTERNAL_ERROR, ResetBefore(), SlowAnswer(4))
+_READ_FAULTS: tuple[Fault, ...] = (TOO_MANY_REQUESTS, INTERNAL_ERROR, ResetBefore(), SlowAnswer(4), Page())
 _WATCH_FAULTS: tuple[Fault, ...] = (
     WatchGone(after=1),
     WatchCut(after=2),
@@ -66,6 +71,7 @@ _WATCH_FAULTS: tuple[Fault, ...] = (
     WatchLate(2),
     WatchLate(6),
     UNAVAILABLE,
+    Page(),
 )
 
 
@@ -262,6 +268,7 @@ _DRAWS = {
         lot.randint(0, 3),
         lot.choice((0.011, 5.013, 25.017)),
     ): 4,
+    lambda lot, _: Recreate(lot.choice((0.011, 0.511, 12.017))): 1,
     lambda lot, _: DeleteReplicaSet(lot.choice(("new", "stable", "old"))): 2,
     lambda lot, _: DeleteRuns(): 2,
     _drift: 3,

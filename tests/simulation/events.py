@@ -84,6 +84,16 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class Recreate:
+    """Delete the rollout with all that it owns, and create it again after a while, as it was last."""
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"somebody deletes the rollout and makes it again after {self.seconds:g} s"
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteReplicaSet:
     """Delete the ReplicaSet of a role by hand."""
 
@@ -232,6 +242,7 @@ Event = (
     | EditStrategy
     | Invalidate
     | Remove
+    | Recreate
     | DeleteReplicaSet
     | DeleteRuns
     | Drift
@@ -247,7 +258,18 @@ Event = (
     | Forget
 )
 
-INTENTS = (Ship, Command, Scale, EditSteps, EditStrategy, Invalidate, Remove, DeleteReplicaSet, DeleteRuns)
+INTENTS = (
+    Ship,
+    Command,
+    Scale,
+    EditSteps,
+    EditStrategy,
+    Invalidate,
+    Remove,
+    Recreate,
+    DeleteReplicaSet,
+    DeleteRuns,
+)
 """What a human does; `Drift` is not among them: nobody means it."""
 
 

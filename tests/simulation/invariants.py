@@ -106,7 +106,7 @@ def traffic_moves_to_enough_pods(before: View, after: View, past: Past) -> Itera
     for pod_hash, share in after.reach.items():
         if share <= was.get(pod_hash, 0) or not pod_hash:
             continue
-        back = pod_hash == before.stable
+        back = pod_hash == before.stable or not any(before.ready.get(each) for each in was)
         needed = 1 if back or _sized_apart(before) else ceil(share * after.replicas)
         if after.serving(pod_hash) < min(needed, after.replicas):
             served = after.serving(pod_hash)
