@@ -141,19 +141,23 @@ def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
     if roles.new is None or (roles.stable is None and seen.rollout.status.abort):
         return Sizes()
     if roles.stable is None or position.canary(seen.rollout).traffic_routing is None:
-        return _basic(seen, roles)
+        return _basic(seen, roles, now)
     return _routed(seen, roles, now)
 
 
-def _basic(seen: Observed, roles: Roles) -> Sizes:
+def _basic(seen: Observed, roles: Roles, now: datetime) -> Sizes:
     """Without traffic routing, and for a first deployment: pods are the split."""
     alone = roles.stable is None or roles.promoted
     want = (replicas.wanted(seen.rollout), 0) if alone else replicas.step_counts(seen)
     stable = None if alone else roles.stable
     pods = replicas.basic(replicas.bounds(seen.rollout), want, roles.new, stable, roles.others)
-    needed = scaledown.serving(seen)
-    pods |= {each.name: each.desired for each in roles.others if each.pod_hash in needed}
-    return Sizes(pods=pods, annotations=scaledown.wanted_again(roles.new, stable))
+    needed, waits = scaledown.serving(seen), scaledown.waiting(seen, roles, now)
+    kept = [each for each in roles.others if each.pod_hash in needed or each.name in waits]
+    return Sizes(
+        pods=pods | {each.name: each.desired for each in kept},
+        annotations=scaledown.wanted_again(roles.new, stable),
+        requeue_after=min(waits.values(), default=None),
+    )
 
 
 def _routed(seen: Observed, roles: Roles, now: datetime) -> Sizes:

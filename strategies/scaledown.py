@@ -75,6 +75,14 @@ def retire_others(seen: Observed, roles: Roles, now: datetime) -> Retirement:
     return Retirement(sizes=sizes, annotations=tuple(annotations), requeue_after=min(waits, default=None))
 
 
+def waiting(seen: Observed, roles: Roles, now: datetime) -> dict[str, timedelta]:
+    """Old sets by name whose delay is not over, and how much of it is left; only with traffic routing."""
+    if position.canary(seen.rollout).traffic_routing is None:
+        return {}
+    until = {each.name: each.scale_down_deadline for each in roles.others if each.desired}
+    return {name: moment - now for name, moment in until.items() if moment is not None and moment > now}
+
+
 def retire_aborted(seen: Observed, new: ReplicaSet, now: datetime) -> Retirement:
     """The aborted version, once nothing reaches it any more: gone after its delay."""
     after = abort_delay(seen.rollout)

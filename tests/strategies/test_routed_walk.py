@@ -178,6 +178,15 @@ def test_a_threshold_lets_a_step_pass_with_fewer_pods():
     assert world.weight == 50
 
 
+def test_a_version_that_may_be_wanted_back_keeps_its_pods_although_somebody_deletes_the_stable_set():
+    world = deployed(routed({"setWeight": 50}, scaleDownDelaySeconds=30))
+    world.ship("v2").until(done).run(3)
+    del world.sets[world.of("v2").name]
+    world.run(10)
+    assert world.size("v1") == 10
+    world.until(lambda each: done(each) and each.size("v1") == 0, seconds=120)
+
+
 class TestDynamicStableScale:
     """Stable shrinks as the canary grows, and grows before it takes traffic back."""
 
