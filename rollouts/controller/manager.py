@@ -194,6 +194,8 @@ class _Loop:
             if not task.done():  # told to end, as when the lease is lost: nothing may be written any more
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+            elif not task.cancelled():
+                task.exception()  # looked at, also where we were told to end before we could settle it
             self.queue.done(key)
             slots.release()
 

@@ -132,8 +132,9 @@ class Elector:
             for task in (working, renewing):
                 task.cancel()
             await asyncio.gather(working, renewing, return_exceptions=True)
-            if self._fence.is_quiet(self._timing.slack):
-                self._fence.close()
+            is_quiet = self._fence.is_quiet(self._timing.slack)
+            self._fence.close()
+            if is_quiet:  # else the next one waits until the lease expires, and our last write with it
                 await self._release()
 
     @property

@@ -1,21 +1,27 @@
 """The manager calls `reconcile` with names: after changes, at the time asked for, and after failures."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+
+import pytest
 
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
 from rollouts.controller.manager import Manager, after_error
 from rollouts.controller.ownwrites import Tracking
 from rollouts.controller.reconciler import Key, KeysOf
+from rollouts.embedded.virtual_time import run
 from rollouts.kube.client import Client
 from rollouts.kube.errors import Conflict, Forbidden, ServerError, TooManyRequests, Unreachable
 from rollouts.kube.resources import CONFIG_MAPS, SECRETS, Resource
 from rollouts.kube.store import Store, Writer
 from rollouts.kube.transport import Request, Response, Transport
 from tests.controller.api import running, server, virtually
+from tests.faults.model import WatchStalls
+from tests.faults.transport import Faulty
 
 Answer = Callable[[Key], Awaitable[timedelta | None]]
 
@@ -295,3 +301,26 @@ async def test_controllers_that_end_give_up_what_they_are_at() -> None:
         await asyncio.sleep(5)
     await asyncio.sleep(20)
     assert not finished
+
+
+def test_a_pass_that_fails_while_the_controllers_are_told_to_end_leaves_no_error_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As when the lease is lost: a write is refused, while the pass is held until the one before it shows."""
+
+    async def main() -> None:
+        _, client = server()
+        await client.create(CONFIG_MAPS, config_map("a"), "default")
+        tracked = Client(Tracking(client.transport))
+
+        async def refused(key: Key) -> None:
+            await tracked.patch(CONFIG_MAPS, key.name, {"data": {"a": "b"}}, key.namespace)
+            raise Unreachable("refused")
+
+        stalled = Client(Faulty(client.transport, lambda _: WatchStalls(after=2)))
+        async with running(Manager(stalled, Writer(), [Toy(refused)]).run()):
+            await asyncio.sleep(2)
+
+    run(main())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
