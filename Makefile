@@ -25,6 +25,7 @@ test-kubernetes: $(VENV)/.ready
 # Controllers as processes, a real kube-apiserver, and a proxy between them that cannot be relied on.
 test-faults: $(VENV)/.ready
 	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/faults/test_wire.py tests/faults/test_leaders.py $(ARGS)
+
 # Records anew what a real kube-apiserver answers, and what kubectl prints there; look at the difference before a commit.
 record: $(VENV)/.ready
 	ROLLOUTS_RECORD=1 $(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract -k real $(ARGS)
