@@ -25,6 +25,9 @@ _MEASURING = 30
 """Passes of one kind that may run at the same time; of analysis runs more, because they wait for others."""
 _OWN_WRITE = 5.0
 """Seconds that a key is held until the store shows what its last pass wrote."""
+_SETTLED = frozenset({"Healthy", "Successful", "Failed", "Error", "Inconclusive"})
+"""Phases in which nothing goes on; what is in another one is looked at first after a start."""
+
 Observer = Callable[[Resource, Key, float, BaseException | None], None]
 """Told of each pass: kind, key, seconds taken, and the error if there was one."""
 
@@ -139,7 +142,10 @@ class Manager:
             # Both: what an object no longer refers to is concerned as well.
             for obj in (old, new):
                 for key in keys_of(obj) if obj is not None else ():
-                    loop.queue.add(key)
+                    if self.synced.is_set() or (resource == loop.reconciler.resource and _is_pending(obj)):
+                        loop.queue.add(key)
+                    else:  # the state that it starts with, not news
+                        loop.queue.add_patiently(key)
 
         informer.on_change(enqueue)
 
@@ -156,7 +162,7 @@ class Manager:
             for start in range(0, len(wishes), at_once):
                 part = wishes[start : start + at_once]
                 for queue, key in part:
-                    queue.add(key)
+                    queue.add_patiently(key)
                 await asyncio.sleep(self._resync_seconds * len(part) / len(wishes))
             if not wishes:
                 await asyncio.sleep(self._resync_seconds)
@@ -223,6 +229,15 @@ class _Loop:
             log("%s", error, extra={**named, "failures": failures})
         else:
             _log.error("a defect: %s", error, extra=named, exc_info=error)
+
+
+def _is_pending(obj: Object | None) -> bool:
+    """Whether something is to be done about an object for all that its status says."""
+    if obj is None:
+        return False
+    status = obj.get("status") or {}
+    is_seen = str(status.get("observedGeneration", "")) == str(obj["metadata"].get("generation", ""))
+    return not is_seen or status.get("phase") not in _SETTLED
 
 
 async def _pass(work: Awaitable[timedelta | None]) -> timedelta | None:

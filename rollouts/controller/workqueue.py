@@ -1,11 +1,13 @@
 """Which key is looked at next.
 
 One entry for each key, and the soonest of several wishes wins. A key that is being worked on is held: a wish
-that comes meanwhile is kept until the work is done. Errors are retried with growing delay.
+that comes meanwhile is kept until the work is done. Errors are retried with growing delay. A patient wish, of
+which no change is the reason, comes after all others that are due.
 """
 
 import asyncio
 import heapq
+from collections import OrderedDict
 from collections.abc import Hashable
 from datetime import timedelta
 from itertools import count
@@ -29,12 +31,14 @@ class WorkQueue(Generic[K]):
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._order = count()
+        self._patient: OrderedDict[K, None] = OrderedDict()
+        """Keys that are in no hurry; they may have another wish beside."""
         self._running: set[K] = set()
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
         """How many keys wait, due or not."""
-        return len(self._due)
+        return len(self._due.keys() | self._patient.keys())
 
     @property
     def running(self) -> int:
@@ -50,6 +54,11 @@ class WorkQueue(Generic[K]):
         if key not in self._running:
             self._push(key, due)
 
+    def add_patiently(self, key: K) -> None:
+        """Wish for a look at `key` as soon as no other key is due."""
+        self._patient[key] = None
+        self._changed.set()
+
     async def get(self) -> K:
         """Wait for the next key that is due; `done` must follow."""
         while True:
@@ -57,9 +66,10 @@ class WorkQueue(Generic[K]):
             wait = self._drop_stale()
             if wait is not None and wait <= 0:
                 _, _, key = heapq.heappop(self._heap)
-                del self._due[key]
-                self._running.add(key)
-                return key
+                return self._hand_out(key)
+            patient = next((key for key in self._patient if key not in self._running), None)
+            if patient is not None:
+                return self._hand_out(patient)
             try:
                 async with asyncio.timeout(wait):
                     await self._changed.wait()
@@ -71,6 +81,13 @@ class WorkQueue(Generic[K]):
         self._running.discard(key)
         if key in self._due:
             self._push(key, self._due[key])
+        self._changed.set()
+
+    def _hand_out(self, key: K) -> K:
+        self._due.pop(key, None)
+        self._patient.pop(key, None)
+        self._running.add(key)
+        return key
 
     def _push(self, key: K, due: float) -> None:
         heapq.heappush(self._heap, (due, next(self._order), key))

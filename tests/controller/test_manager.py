@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from rollouts.api.crd import crds
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
 from rollouts.controller.manager import Manager, after_error
@@ -16,7 +17,7 @@ from rollouts.controller.reconciler import Key, KeysOf
 from rollouts.embedded.virtual_time import run
 from rollouts.kube.client import Client
 from rollouts.kube.errors import Conflict, Forbidden, ServerError, TooManyRequests, Unreachable
-from rollouts.kube.resources import CONFIG_MAPS, SECRETS, Resource
+from rollouts.kube.resources import CONFIG_MAPS, ROLLOUTS, SECRETS, Resource
 from rollouts.kube.store import Store, Writer
 from rollouts.kube.transport import Request, Response, Transport
 from tests.controller.api import running, server, virtually
@@ -274,6 +275,27 @@ async def test_where_a_part_of_an_object_is_kept_a_change_of_the_rest_wakes_nobo
         await asyncio.sleep(1)
     assert toy.times("a") == [0, 2]
     assert set(store.get(CONFIG_MAPS, "a", "default") or {}) == {"metadata"}
+
+
+@virtually
+async def test_after_a_start_what_is_settled_waits_for_what_is_not() -> None:
+    api, client = server()
+    api.install_crds(crds())
+    for name, phase in (("a", "Healthy"), ("b", "Progressing"), ("c", "Healthy"), ("d", "Paused")):
+        rollout = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Rollout",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"replicas": 1},
+        }
+        await client.create(ROLLOUTS, rollout, "default")
+        status = {"phase": phase, "observedGeneration": "1"}
+        await client.patch(ROLLOUTS, name, {"status": status}, "default", subresource="status")
+    await client.patch(ROLLOUTS, "c", {"spec": {"replicas": 2}}, "default")
+    toy = Toy(resource=ROLLOUTS)
+    async with running(Manager(client, Writer(), [toy]).run()):
+        await asyncio.sleep(1)
+    assert [name for _, name in toy.calls] == ["b", "c", "d", "a"]
 
 
 def test_the_policy_after_an_error() -> None:

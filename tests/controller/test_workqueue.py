@@ -96,3 +96,41 @@ def test_the_delay_grows_from_ten_milliseconds_to_ten_seconds_and_no_further() -
     assert delays[:4] == [0.01, 0.02, 0.04, 0.08]
     assert delays == sorted(delays)
     assert delays[-1] == 10
+
+
+def test_what_is_in_no_hurry_comes_after_all_that_is_due_and_before_what_is_not() -> None:
+    async def main() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue()
+        for key in ("x", "y", "z"):
+            queue.add_patiently(key)
+        queue.add("later", seconds(60))
+        queue.add("now")
+        queue.add("y")
+        assert len(queue) == 5
+        taken = [await queue.get() for _ in range(5)]
+        assert now() == pytest.approx(60)
+        assert len(queue) == 0
+        return taken
+
+    assert run(main()) == ["now", "y", "x", "z", "later"]
+
+
+def test_a_patient_wish_is_sooner_than_a_timer_and_is_kept_while_its_key_is_at_work() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue()
+        queue.add("a", seconds(60))
+        queue.add_patiently("a")
+        queue.add("a", seconds(30))
+        assert await queue.get() == "a"
+        assert now() == 0
+        queue.add_patiently("a")
+        queue.add_patiently("a")
+        getting = asyncio.create_task(queue.get())
+        await asyncio.sleep(1)
+        assert not getting.done()
+        queue.done("a")
+        assert await getting == "a"
+        queue.done("a")
+        assert len(queue) == 0
+
+    run(main())
