@@ -182,7 +182,7 @@ def test_a_version_that_may_be_wanted_back_keeps_its_pods_although_somebody_dele
     world = deployed(routed({"setWeight": 50}, scaleDownDelaySeconds=30))
     world.ship("v2").until(done).run(3)
     del world.sets[world.of("v2").name]
-    world.run(10)
+    world.ship("v3").run(10)
     assert world.size("v1") == 10
     world.until(lambda each: done(each) and each.size("v1") == 0, seconds=120)
 
