@@ -27,6 +27,8 @@ def no_traffic_without_pods(before: View, after: View, past: Past) -> Iterator[s
     if not after.author or after.replicas == 0:
         return
     since, was = past.doubt(after.now), before.reach
+    if not any(before.ready.get(each) for each in was):
+        return  # there is nobody to take it from
     for pod_hash, share in after.reach.items():
         more = share > was.get(pod_hash, 0)
         if more and pod_hash and not after.ready.get(pod_hash) and past.last_ready.get(pod_hash, -1) < since:
@@ -103,10 +105,12 @@ def traffic_moves_to_enough_pods(before: View, after: View, past: Past) -> Itera
     if past.fell_at >= since or past.told_at > since or "" in before.selectors.values():
         return
     was = before.reach
+    if not any(before.ready.get(each) for each in was):
+        return  # anything is more than nothing
     for pod_hash, share in after.reach.items():
         if share <= was.get(pod_hash, 0) or not pod_hash:
             continue
-        back = pod_hash == before.stable or not any(before.ready.get(each) for each in was)
+        back = pod_hash == before.stable
         needed = 1 if back or _sized_apart(before) else ceil(share * after.replicas)
         if after.serving(pod_hash) < min(needed, after.replicas):
             served = after.serving(pod_hash)
@@ -209,8 +213,8 @@ def analyses_belong_to_an_update(before: View, after: View, past: Past) -> Itera
 
 
 def nobody_is_left_waiting(before: View, after: View, past: Past) -> Iterator[str]:
-    """Requests for a version without pods go to stable within a minute, if that has some."""
-    if after.replicas == 0 or not after.ready.get(after.stable) or _invalid(after):
+    """A canary's requests go to stable within a minute after its last pod went, if that has some."""
+    if not after.routed or after.replicas == 0 or not after.ready.get(after.stable) or _invalid(after):
         return
     calm = max(past.told_at, past.moved_at, past.awake_since, past.last_doubt(after.now))
     if after.now - calm < PATIENCE:

@@ -39,6 +39,8 @@ class Past:
     """When a version last had a pod that takes requests, by hash."""
     condemned: dict[str, tuple[float, Fraction]] = field(default_factory=dict)
     """Versions whose analysis failed: since when, and the portion that they must not exceed again."""
+    failed: set[str] = field(default_factory=set)
+    """Every version that ever had an analysis that failed, by hash."""
     weights: list[tuple[float, Fraction | None]] = field(default_factory=list)
     """The canary's shares in the route, and from when on."""
     attempts: int = 1
@@ -98,7 +100,10 @@ class Past:
             named = _named(after)
             known = {run.name for run in before.runs if run.phase in FAILED}
             for run in after.runs:
-                if run.phase not in FAILED or run.name in known or run.name not in named:
+                if run.phase not in FAILED or run.name in known:
+                    continue
+                self.failed.add(run.hash)
+                if run.name not in named:
                     continue
                 underway = run.hash == after.current != after.stable and after.observed
                 at_step = run.type != "Step" or run.step == str(after.index)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from rollouts.api.meta import Object
 from tests.simulation.invariants import asked_weight
-from tests.simulation.past import FAILED, Past
+from tests.simulation.past import Past
 from tests.simulation.view import REVISION, View
 
 
@@ -80,9 +80,10 @@ def _cleaned_up(view: View) -> Iterator[str]:
 
 
 def _why_aborted(view: View, past: Past, broken: frozenset[str]) -> str:
-    mine = [run for run in view.runs if run.hash == view.current and run.phase in FAILED]
-    if past.aborted_by_hand or mine or view.current in past.condemned:
-        return "by hand, or by an analysis"
+    if past.aborted_by_hand:
+        return "by hand"
+    if view.current in past.failed and "analysis phase error/failed" in str(view.status.get("message")):
+        return "by an analysis"
     # A clock that jumps, or pods that fell for a while, make a deadline pass that otherwise would not.
     timed_out = "timed out" in str(view.status.get("message"))
     return "by the deadline" if view.spec.get("progressDeadlineAbort") and timed_out else ""

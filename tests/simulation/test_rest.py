@@ -65,7 +65,6 @@ PAUSED = status(
 PAUSE: Object = {"canary": {"steps": [{"pause": {}}]}}
 BY_HAND = Past(aborted_by_hand=True)
 TWO = {"old": replace(OLD, replicas=2, available=2), "new": replace(NEW, replicas=0, available=0)}
-FAILED = (Run("run", "new", "2", "Step", "0", "Failed", False),)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +72,10 @@ FAILED = (Run("run", "new", "2", "Step", "0", "Failed", False),)
     [
         (promoted(), Past()),
         (world(rollout(ABORTED)), BY_HAND),
-        (world(rollout(ABORTED), runs=FAILED), Past()),
+        (
+            world(rollout({**ABORTED, "message": "Step-based analysis phase error/failed: so it is"})),
+            Past(failed={"new"}),
+        ),
         (world(rollout({**ABORTED, "message": "timed out"}, progressDeadlineAbort=True)), Past()),
         (world(rollout(PAUSED, **PAUSE)), Past()),
         (world(rollout(status(stableRS="old", phase="Paused"), paused=True)), Past()),
@@ -116,7 +118,7 @@ def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> No
         (world(rollout(ABORTED), new=2), BY_HAND, "v2 still has 2 pods"),
         (world(rollout(ABORTED, progressDeadlineAbort=True)), Past(), "no deadline has passed"),
         (
-            promoted(runs=(replace(FAILED[0], phase="Running"),)),
+            promoted(runs=(Run("run", "new", "2", "Step", "0", "Running", False),)),
             Past(),
             "nothing is under way, and run goes on",
         ),
