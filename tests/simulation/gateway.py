@@ -1,6 +1,7 @@
 """A gateway in a word: somebody carries every HTTPRoute out, a second after each change, and says so."""
 
 import asyncio
+from contextvars import Context
 
 from rollouts.api.meta import Object
 from rollouts.kube.client import Client
@@ -24,7 +25,9 @@ class Gateway:
         parents = (route.get("status") or {}).get("parents") or [{}]
         if [each.get("observedGeneration") for each in parents[0].get("conditions") or ()] == [generation]:
             return
-        task = asyncio.create_task(self._accept(route["metadata"]["name"], generation))
+        # In a context of its own: what it writes is not written by whoever changed the route.
+        work = self._accept(route["metadata"]["name"], generation)
+        task = asyncio.create_task(work, context=Context())
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
