@@ -153,7 +153,9 @@ class Doing:
         view = self._camera.look(self._now())
         if not patches:
             return
-        underway = view.observed and view.current != view.stable != ""
+        new = view.of(view.current)
+        underway = view.observed and new is not None and new.version == view.version
+        underway = underway and view.current != view.stable != ""
         match command.verb:
             case "abort":
                 self._past.last_told = "abort" if underway else ""
