@@ -12,7 +12,7 @@ from rollouts.api.meta import Object
 from rollouts.embedded.api import InProcess
 from rollouts.embedded.world import World
 from rollouts.kube.client import Client
-from rollouts.kube.http import connect
+from rollouts.kube.http import HttpTransport, connect
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
     CONFIG_MAPS,
@@ -113,6 +113,9 @@ async def real(kubeconfig: str) -> AsyncIterator[Cluster]:
     from tests.controlplane.node import stand_in  # noqa: PLC0415 - only there
 
     client = await connect(kubeconfig)
+    assert isinstance(client.transport, HttpTransport)
+    # The watches of two controllers and of the node go through it.
+    client.transport._session.connector._limit = 0  # type: ignore[union-attr]
     namespace = f"faults-{uuid.uuid4().hex[:8]}"
     await client.create(
         NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
