@@ -26,7 +26,9 @@ def target(seen: Observed, roles: Roles, carried: Weights, *, halted: bool = Fal
     """The canary's share now, given what the routers were seen to carry."""
     now = carried.canary
     if roles.stable is None:
-        return 0 if roles.new is None or not _serves(seen, roles.new) else now
+        # What carries the weight keeps it: the set that it would go back to is gone.
+        carriers = (each for each in roles.all if replicas.points_at(seen, each))
+        return now if any(each.available > 0 for each in carriers) else 0
     if roles.promoted:
         return _back(seen, roles.stable, now, 0) if _stable_service_moved(seen, roles.stable) else now
     if seen.rollout.status.abort or replicas.idle(seen, roles.new) or roles.new is None:
@@ -65,10 +67,6 @@ def _back(seen: Observed, stable: ReplicaSet, now: int, goal: int) -> int:
         return min(now, goal)
     least = max(goal, total - total * min(stable.available, wanted) // wanted)
     return min(now, least)
-
-
-def _serves(seen: Observed, new: ReplicaSet) -> bool:
-    return new.available > 0 and replicas.points_at(seen, new)
 
 
 def _stable_service_moved(seen: Observed, stable: ReplicaSet) -> bool:

@@ -228,6 +228,17 @@ class TestDynamicStableScale:
         world.until(lambda each: each.weight == 0, seconds=60)
         assert world.of("v1").available == 10
 
+    def test_the_weight_stays_with_what_serves_while_the_stable_set_is_gone(self):
+        world = deployed(routed({"setWeight": 100}, {"pause": {}}, dynamicStableScale=True))
+        world.ship("v2").until(lambda each: each.weight == 100).run(5)
+        assert world.size("v1") == 0
+        world.ship("v1").run(1)
+        del world.sets[world.of("v1").name]
+        for _ in range(3):
+            world.reconcile()
+            assert world.weight == 100
+        world.until(lambda each: done(each) and each.weight == 0, seconds=120)
+
     def test_without_any_pods_the_weight_of_a_superseded_version_is_taken_back(self):
         world = deployed(self.strategy)
         world.ship("v2").until(lambda each: each.step == 2).scale(0).run(5)
