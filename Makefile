@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# More than there are cores: what starts processes and clusters mostly waits for them.
+WORKERS := --numprocesses 4 --dist loadfile
 
 .PHONY: demo test soak replay test-kubernetes record test-faults test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
 
@@ -9,7 +11,7 @@ demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
 
 test: $(VENV)/.ready
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/pytest $(WORKERS) $(ARGS)
 
 # Simulated programs of faults, intents and bad luck: so many seeds, or one of them step by step.
 soak: $(VENV)/.ready
