@@ -196,21 +196,15 @@ async def test_the_window_is_the_interval_unless_said_otherwise():
 async def test_a_gateway_route_leads_to_envoy_too():
     cluster = Cluster()
     await cluster.client.create(NAMESPACES, {"metadata": {"name": "shop"}})
-    await cluster.client.create(
-        GATEWAY_CLASSES, {"metadata": {"name": "envoy"}, "spec": {"controllerName": ENVOY}}
-    )
     listeners = [{"name": "http", "port": 80, "protocol": "HTTP"}]
-    await cluster.client.create(
-        GATEWAYS,
-        {"metadata": {"name": "gw"}, "spec": {"gatewayClassName": "envoy", "listeners": listeners}},
-        "shop",
-    )
     rules = [{"backendRefs": [{"name": "other", "port": 80}, {"name": "web", "port": 80}]}]
-    await cluster.client.create(
-        HTTP_ROUTES,
-        {"metadata": {"name": "web"}, "spec": {"parentRefs": [{"name": "gw"}], "rules": rules}},
-        "shop",
-    )
+    for resource, name, namespace, spec in (
+        (GATEWAY_CLASSES, "envoy", "", {"controllerName": ENVOY}),
+        (GATEWAYS, "gw", "shop", {"gatewayClassName": "envoy", "listeners": listeners}),
+        (HTTP_ROUTES, "web", "shop", {"parentRefs": [{"name": "gw"}], "rules": rules}),
+    ):
+        head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name}}
+        await cluster.client.create(resource, {**head, "spec": spec}, namespace)
     run, metric = cluster.metric()
     assert (await cluster.provider.measure(run, metric, None)).phase == "Running"
 
