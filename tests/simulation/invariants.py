@@ -186,6 +186,8 @@ def steps_are_taken_when_done(before: View, after: View, past: Past) -> Iterator
         return
     if not before.stable:
         return  # a first deployment has no steps
+    if before.stable == before.current:
+        return  # nothing is under way: somebody edited the steps of a version that is promoted
     if past.told_at > min(past.step_since, past.doubt(after.now)):
         return
     if unfinished := _unfinished(before, after, past):

@@ -118,8 +118,13 @@ def _waiting(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
             f"{view.status.get('phase')}, {view.status.get('message')}"
         )
     stuck = new.version in broken or view.spec.get("paused") or why == "stable does not start"
+    if why == _NO_VERDICT and view.weight < asked_weight(view):
+        return  # what is in doubt may lose requests, by a hand on the route, and gains none back by itself
     if view.routed and view.weight != asked_weight(view) and not stuck and view.replicas:
         yield f"the step asks for the weight {asked_weight(view)}, and the route has {view.weight}"
+
+
+_NO_VERDICT = "an analysis without a verdict"
 
 
 def _why_waiting(view: View, broken: frozenset[str]) -> str:
@@ -138,7 +143,7 @@ def _why_waiting(view: View, broken: frozenset[str]) -> str:
         return "a pause without end"
     if "BlueGreenPause" in reasons and view.strategy.get("autoPromotionEnabled") is False:
         return "a human must promote"
-    return "an analysis without a verdict" if "InconclusiveAnalysisRun" in reasons else ""
+    return _NO_VERDICT if "InconclusiveAnalysisRun" in reasons else ""
 
 
 def _only(view: View, pod_hash: str, why: str) -> Iterator[str]:

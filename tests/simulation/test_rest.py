@@ -79,8 +79,17 @@ TWO = {"old": replace(OLD, replicas=2, available=2), "new": replace(NEW, replica
         (world(rollout({**ABORTED, "message": "timed out"}, progressDeadlineAbort=True)), Past()),
         (world(rollout(PAUSED, **PAUSE)), Past()),
         (world(rollout(status(stableRS="old", phase="Paused"), paused=True)), Past()),
+        (world(rollout({**PAUSED, "pauseConditions": [{"reason": "InconclusiveAnalysisRun"}]})), Past()),
     ],
-    ids=["promoted", "aborted by hand", "analysis failed", "deadline", "pause step", "paused by hand"],
+    ids=[
+        "promoted",
+        "aborted by hand",
+        "analysis failed",
+        "deadline",
+        "pause step",
+        "paused by hand",
+        "in doubt, and its weight taken by hand",
+    ],
 )
 def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> None:
     assert list(at_rest(view, past, frozenset())) == []
