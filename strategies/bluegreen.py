@@ -143,7 +143,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         return Acts(actions=keeping)
     halted = lifecycle.halted(seen, status)
     sizes = Sizes() if halted else _sizes(seen, roles, now)
-    again = restart.plan_restart(seen, roles, now)
+    again = restart.plan_restart(seen, roles, now, sizes.pods)
     wanted = () if status.abort else slots(seen, roles)
     actions = (
         *keeping,
@@ -214,10 +214,15 @@ def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
     if stable is None:
         # A first deployment that was corrected before it was ready: what runs of it stays until then.
         gone = [] if not saturated(seen, new) else [each.name for each in roles.others]
-        kept = scaledown.serving(seen)
-        idle = {each.name: 0 for each in roles.others if each.name in gone and each.pod_hash not in kept}
+        kept, waiting = scaledown.serving(seen), scaledown.waiting(seen, roles, now)
+        idle = {
+            each.name: 0
+            for each in roles.others
+            if each.name in gone and each.name not in waiting and each.pod_hash not in kept
+        }
         pods = {new.name: new.desired if seen.rollout.status.abort else wanted}
-        return Sizes(pods=pods | idle, annotations=scaledown.wanted_again(new))
+        wait = min(waiting.values(), default=None)
+        return Sizes(pods=pods | idle, annotations=scaledown.wanted_again(new), requeue_after=wait)
     others = scaledown.retire_others(seen, roles, now)
     pods = {new.name: _new_size(seen), stable.name: wanted} | others.sizes
     annotations = (*others.annotations, *scaledown.wanted_again(stable))

@@ -113,7 +113,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         return Acts(actions=keeping)
     halted = lifecycle.halted(seen, status)
     sizes = Sizes() if halted else _sizes(seen, roles, now)
-    again = restart.plan_restart(seen, roles, now)
+    again = restart.plan_restart(seen, roles, now, sizes.pods)
     slots = () if status.abort else analyses.canary_slots(seen, roles)
     traffic = weights.plan_weight(seen, roles, halted=halted)
     # On the way back the weight comes first: a refused write of anything else must not hold it up.

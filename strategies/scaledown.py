@@ -76,8 +76,9 @@ def retire_others(seen: Observed, roles: Roles, now: datetime) -> Retirement:
 
 
 def waiting(seen: Observed, roles: Roles, now: datetime) -> dict[str, timedelta]:
-    """Old sets by name whose delay is not over, and how much of it is left; only with traffic routing."""
-    if position.canary(seen.rollout).traffic_routing is None:
+    """Old sets by name whose delay is not over, and how much of it is left; none where pods are the split."""
+    strategy = seen.rollout.spec.strategy
+    if strategy.blue_green is None and position.canary(seen.rollout).traffic_routing is None:
         return {}
     until = {each.name: each.scale_down_deadline for each in roles.others if each.desired}
     return {name: moment - now for name, moment in until.items() if moment is not None and moment > now}

@@ -121,10 +121,9 @@ def status_tells_the_weight(before: View, after: View, past: Past) -> Iterator[s
     """The weight in status is one that the route had when the controllers looked."""
     if not after.author or before.rollout is after.rollout:
         return
-    told = (after.status.get("canary") or {}).get("weights")
-    if told is None or told == (before.status.get("canary") or {}).get("weights"):
+    share, earlier = _told(after), _told(before)
+    if share is None or share == earlier:
         return
-    share = Fraction(told["canary"]["weight"], told["canary"]["weight"] + told["stable"]["weight"])
     seen = past.shown(after.now)
     if share not in seen:
         had = ", ".join(_percent(each) for each in seen if each is not None)
@@ -279,6 +278,15 @@ def asked_weight(view: View) -> Fraction:
         return Fraction(1)
     earlier = [step["setWeight"] for step in view.steps[: view.index + 1] if "setWeight" in step]
     return Fraction(earlier[-1] if earlier else 0, 100)
+
+
+def _told(view: View) -> Fraction | None:
+    """The canary's share that status tells."""
+    weights = (view.status.get("canary") or {}).get("weights")
+    if weights is None:
+        return None
+    canary: int = weights["canary"]["weight"]
+    return Fraction(canary, canary + weights["stable"]["weight"])
 
 
 def _unavailable(view: View) -> int:

@@ -171,6 +171,15 @@ def test_an_aborted_version_never_becomes_active_even_if_someone_deleted_the_sta
     assert world.status.abort
 
 
+def test_a_version_in_its_delay_keeps_its_pods_although_somebody_deletes_the_stable_set():
+    world = deployed(blue_green(scaleDownDelaySeconds=30))
+    world.ship("v2").until(done).run(3)
+    del world.sets[world.of("v2").name]
+    world.ship("v3").run(10)
+    assert world.size("v1") == 10
+    world.until(lambda each: done(each) and each.size("v1") == 0, seconds=120)
+
+
 def test_an_abort_delay_of_zero_keeps_the_preview():
     world = deployed(blue_green(autoPromotionEnabled=False, abortScaleDownDelaySeconds=0))
     world.ship("v2").until(paused).patch(abort=True).run(600)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from strategies.model import EvictPod
 from tests.strategies.test_canary_walk import GATE, done
-from tests.strategies.world import World, canary, deployed, routed, settled
+from tests.strategies.world import World, blue_green, canary, deployed, routed, settled
 
 STEPS = ({"setWeight": 20}, {"pause": {}}, GATE, {"setWeight": 60}, {"pause": {"duration": "30s"}})
 
@@ -196,6 +197,13 @@ def test_a_restart_and_a_step_together_leave_enough_pods():
         kept = sum(min(each.available, each.desired) for each in world.sets.values())
         assert kept >= 4
         world.pass_time()
+
+
+@pytest.mark.parametrize("strategy", [routed(), blue_green()], ids=["canary", "blue-green"])
+def test_a_restart_of_a_set_that_grows_counts_the_pods_that_it_does_not_have_yet(strategy):
+    world = deployed(strategy, replicas=3)
+    world.set(restartAt=world.now.isoformat(), replicas=5)
+    assert not [action for action in world.plan().actions if isinstance(action, EvictPod)]
 
 
 def test_restart_in_the_future_waits_for_its_moment():
