@@ -118,9 +118,9 @@ def _waiting(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
             f"{view.status.get('phase')}, {view.status.get('message')}"
         )
     stuck = new.version in broken or view.spec.get("paused") or why == "stable does not start"
-    if why == _NO_VERDICT and view.weight < asked_weight(view):
-        return  # what is in doubt may lose requests, by a hand on the route, and gains none back by itself
-    if view.routed and view.weight != asked_weight(view) and not stuck and view.replicas:
+    # What is in doubt may lose requests, by a hand on the route, and gains none back by itself.
+    less = why == _NO_VERDICT and view.weight is not None and view.weight < asked_weight(view)
+    if view.routed and view.weight != asked_weight(view) and not stuck and not less and view.replicas:
         yield f"the step asks for the weight {asked_weight(view)}, and the route has {view.weight}"
 
 
