@@ -213,13 +213,9 @@ def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
         return Sizes()
     if stable is None:
         # A first deployment that was corrected before it was ready: what runs of it stays until then.
-        gone = [] if not saturated(seen, new) else [each.name for each in roles.others]
+        superseded = roles.others if saturated(seen, new) else ()
         kept, waiting = scaledown.serving(seen), scaledown.waiting(seen, roles, now)
-        idle = {
-            each.name: 0
-            for each in roles.others
-            if each.name in gone and each.name not in waiting and each.pod_hash not in kept
-        }
+        idle = {each.name: 0 for each in superseded if each.name not in waiting and each.pod_hash not in kept}
         pods = {new.name: new.desired if seen.rollout.status.abort else wanted}
         wait = min(waiting.values(), default=None)
         return Sizes(pods=pods | idle, annotations=scaledown.wanted_again(new), requeue_after=wait)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+
+from tests.controlplane.plane import free_port
 
 _ROOT = Path(__file__).parents[2]
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -117,7 +118,7 @@ class Controller:
         cls, session: aiohttp.ClientSession, kubeconfig: Path, log: Path, *options: str
     ) -> "Controller":
         """Start it against an API server."""
-        port = _free_port()
+        port = free_port()
         ports = ("--health-port", str(port), "--metrics-port", str(port))
         arguments = (
             "controller",
@@ -186,8 +187,3 @@ class Controller:
                 return answer.status
         except aiohttp.ClientError:
             return 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

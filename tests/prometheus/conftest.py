@@ -8,7 +8,8 @@ from rollouts.client import Client
 from rollouts.kube.client import Client as Kube
 from rollouts.kube.http import connect
 from rollouts.kube.resources import NAMESPACES
-from tests.e2e.live import Live, free_port
+from tests.controlplane.plane import free_port
+from tests.e2e.live import Live
 from tests.prometheus.server import Prometheus, program
 
 

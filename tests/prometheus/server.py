@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from rollouts.api.meta import Object
-from tests.e2e.live import free_port
+from tests.controlplane.plane import free_port
 from tests.places import REPOSITORY
 
 _READY_LIMIT = 30.0
