@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from rollouts.api.judges import Judge, Score
 from rollouts.api.meta import API_VERSION, MAX_INT32, IntOrString, ObjectMeta, Spec, Status, Time
 from rollouts.api.providers import MetricProvider
 
@@ -87,6 +88,21 @@ class Metric(Spec):
     """Succeed as soon as so many measurements in a row did; 0 by default turns that off."""
     provider: MetricProvider = MetricProvider()
     """Where the value comes from: exactly one provider."""
+    judge: Judge | None = None
+    """Additive to upstream: who turns values into a verdict; the two conditions by default."""
+    on_no_data: Literal["", "wait", "inconclusive", "fail", "success"] = ""
+    """Additive: what a measurement without data is. By default what upstream makes of it, which is never a
+    success; for built-in metrics and the sequential judge wait, and inconclusive after noDataDeadline."""
+    no_data_deadline: str = ""
+    """Additive: how long `wait` waits for data before the metric is Inconclusive; 10m by default."""
+    min_samples: IntOrString | None = None
+    """Additive: fewer samples than this (requests, or points of a series) are no data; 1 by default."""
+    start_on: Literal["", "firstTraffic", "podsReady", "stepStart"] = ""
+    """Additive: when the clock of this metric starts: once requests reach the canary, once its pods are
+    ready, or with the run, which is the default (for the sequential judge: firstTraffic)."""
+    warm_up: str = ""
+    """Additive: time after that start whose values are not judged, such as `2m`; none by default, and 2m
+    for the sequential judge."""
 
 
 class AnalysisTemplateRef(Spec):
@@ -103,6 +119,8 @@ class AnalysisTemplateSpec(Spec):
 
     metrics: tuple[Metric, ...] = ()
     """What to measure."""
+    score: Score | None = None
+    """Additive to upstream: how metrics with the kayenta judge come to one verdict."""
     args: tuple[Argument, ...] = ()
     """The arguments that metrics refer to as `{{args.name}}`."""
     dry_run: tuple[DryRun, ...] = ()
@@ -144,11 +162,35 @@ class TTLStrategy(Spec):
     """Seconds after a success, instead of secondsAfterCompletion."""
 
 
+class RunBaseline(Spec):
+    """Fresh pods of the stable version that a canary is compared with."""
+
+    service: str = ""
+    """The Service of these pods."""
+    pod_template_hash: str = ""
+    """Their `rollouts-pod-template-hash`."""
+
+
+class Milestones(Spec):
+    """When what metrics may wait for came about; written by the rollout's controller."""
+
+    pods_ready: Time | None = None
+    """When the canary's pods (and the baseline's) were ready."""
+    first_traffic: Time | None = None
+    """When the route gave the canary its first share of the traffic."""
+
+
 class AnalysisRunSpec(Spec):
     """The metrics of one run, with its arguments."""
 
     metrics: tuple[Metric, ...] = ()
     """What to measure."""
+    score: Score | None = None
+    """Additive to upstream: how metrics with the kayenta judge come to one verdict."""
+    baseline: RunBaseline | None = None
+    """Additive: compare with these pods instead of the stable ones."""
+    milestones: Milestones | None = None
+    """Additive: when pods were ready and traffic came, for metrics that wait for it."""
     args: tuple[Argument, ...] = ()
     """The arguments, with their values."""
     terminate: bool = False
@@ -180,6 +222,48 @@ class Measurement(Status):
     """When to ask again for a measurement that takes longer."""
 
 
+class ArmCounts(Status):
+    """What was counted of one side of a comparison."""
+
+    requests: float = 0
+    """Requests, or points of a series."""
+    bad: float | None = None
+    """How many of them were errors, or slower than the bucket that tells most; None for a plain series."""
+
+
+class Evidence(Status):
+    """What a verdict rests on."""
+
+    judge: str = ""
+    """`threshold`, `consecutive`, `kayenta` or `sequential`."""
+    against: str = ""
+    """What the canary was compared with: `stable`, `baseline`, or nothing."""
+    query: str = ""
+    """What was asked, with public arguments filled in."""
+    canary: ArmCounts | None = None
+    """Counts of the canary over all looks."""
+    reference: ArmCounts | None = None
+    """Counts of what it was compared with."""
+    ratio: float | None = None
+    """How many times as bad the canary is."""
+    ratio_at_least: float | None = None
+    """The least ratio that the data leave possible, at all looks together; None for no bound."""
+    ratio_at_most: float | None = None
+    """The greatest ratio that the data leave possible, at all looks together; None for no bound."""
+    harm: float | None = None
+    """The evidence (e-value) that the canary is worse than acceptable."""
+    harm_threshold: float | None = None
+    """The e-value at which it is failed: one over its share of alpha."""
+    proof: float | None = None
+    """The evidence (e-value) that it is good enough."""
+    proof_threshold: float | None = None
+    """The e-value at which that is proven."""
+    looks: int = 0
+    """How often it was looked at."""
+    reason: str = ""
+    """The verdict in one sentence."""
+
+
 class MetricResult(Status):
     """The measurements of one metric and what they came to."""
 
@@ -209,6 +293,10 @@ class MetricResult(Status):
     """This metric has no say in the verdict."""
     metadata: dict[str, str] = {}
     """What the provider adds for the metric as a whole."""
+    evidence: Evidence | None = None
+    """Additive to upstream: what the newest verdict rests on."""
+    proven: bool = False
+    """Additive: the canary is proven not to be worse than proveRatio."""
 
 
 class RunSummary(Status):
@@ -243,6 +331,10 @@ class AnalysisRunStatus(Status):
     """How the metrics with a say ended."""
     dry_run_summary: RunSummary | None = None
     """How the metrics without a say ended."""
+    terminated: bool = False
+    """Additive to upstream: the run was ended before its time; nothing is promoted on it."""
+    proven: bool = False
+    """Additive: every metric with a say that can prove the canary good has done so, and there is one."""
 
 
 class AnalysisRun(Spec):

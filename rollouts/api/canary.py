@@ -1,6 +1,6 @@
 """`.spec.strategy.canary`: steps and what bounds them."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -54,6 +54,19 @@ class AnalysisRunMetadata(Spec):
     """Annotations to add to the AnalysisRun."""
 
 
+Outcome = Literal["", "abort", "pause", "continue"]
+"""What a rollout does when an analysis did not succeed."""
+
+
+class AnalysisBaseline(Spec):
+    """Fresh pods of the stable version to compare the canary with; exactly one of the two."""
+
+    replicas: int | None = Field(default=None, ge=1, le=MAX_INT32)
+    """So many pods."""
+    match_canary: bool = False
+    """As many pods as the canary has; false by default."""
+
+
 class RolloutAnalysis(Spec):
     """Templates and arguments of one analysis."""
 
@@ -67,9 +80,36 @@ class RolloutAnalysis(Spec):
     """How many measurements of a metric are kept, where 10 are too many or too few."""
     analysis_run_metadata: AnalysisRunMetadata | None = None
     """Labels and annotations for the AnalysisRun."""
+    on_failure: Outcome = ""
+    """Additive to upstream: what to do when the run is Failed; abort by default."""
+    on_inconclusive: Outcome = ""
+    """Additive: what to do when the run is Inconclusive; pause by default."""
+    on_error: Outcome = ""
+    """Additive: what to do when the run ends in Error; abort by default."""
 
 
-class RolloutAnalysisBackground(RolloutAnalysis):
+class CanaryAnalysis(RolloutAnalysis):
+    """An analysis of a canary, with what may be compared with it."""
+
+    baseline: AnalysisBaseline | None = None
+    """Additive to upstream: start fresh stable pods together with the canary, give them the same share of
+    the traffic, and compare with those; only with trafficRouting."""
+
+
+class StepAnalysis(CanaryAnalysis):
+    """An analysis that is a step."""
+
+    advance: Literal["", "evidence"] = ""
+    """Additive to upstream: `evidence` ends the step once the canary is proven good, and holds it until
+    then."""
+    at_least: str = ""
+    """With advance, the shortest time of the step, such as `2m`; none by default."""
+    at_most: str = ""
+    """With advance, the longest time of the step; without proof by then it is inconclusive. No end by
+    default."""
+
+
+class RolloutAnalysisBackground(CanaryAnalysis):
     """An analysis that runs beside the steps."""
 
     starting_step: int | None = Field(default=None, ge=0, le=MAX_INT32)
@@ -81,6 +121,13 @@ class RolloutPause(Spec):
 
     duration: IntOrString | None = None
     """Seconds as a number, or a duration such as `5m`; without it the pause has no end."""
+    advance: Literal["", "evidence"] = ""
+    """Additive to upstream: `evidence` ends the pause as soon as the background analysis has proven the
+    canary good, and holds it until then."""
+    at_least: str = ""
+    """With advance, the shortest time of the pause, such as `2m`; none by default."""
+    at_most: str = ""
+    """With advance, the longest time; without proof by then a human decides. No end by default."""
 
 
 class SetCanaryScale(Spec):
@@ -223,7 +270,7 @@ class CanaryStep(Spec):
     """Send requests with certain headers to the canary."""
     set_mirror_route: SetMirrorRoute | None = None
     """Copy requests to the canary and drop its answers."""
-    analysis: RolloutAnalysis | None = None
+    analysis: StepAnalysis | None = None
     """Run an analysis and wait for its verdict."""
     experiment: RolloutExperimentStep | None = None
     """Run versions side by side and wait for the outcome."""

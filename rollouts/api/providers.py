@@ -71,6 +71,32 @@ class PrometheusRangeQueryArgs(Spec):
     """A duration."""
 
 
+class PrometheusArm(Spec):
+    """What to ask about one side of a comparison: query for the kayenta judge; for the sequential judge
+    requests, and errors or buckets. `{{window}}` stands for the time since the look before.
+    """
+
+    query: str = ""
+    """A series, asked over rangeQuery."""
+    requests: str = ""
+    """How many requests there were, such as `sum(increase(http_requests_total{...}[{{window}}]))`."""
+    errors: str = ""
+    """How many of them failed."""
+    buckets: str = ""
+    """How many took at most `le`, by `le`: `sum by (le) (increase(..._bucket{...}[{{window}}]))`."""
+
+
+class PrometheusArms(Spec):
+    """The sides of a comparison."""
+
+    canary: PrometheusArm
+    """The version that is judged."""
+    stable: PrometheusArm
+    """The version that it is compared with."""
+    baseline: PrometheusArm | None = None
+    """The baseline pods, which take the place of stable where the run has them."""
+
+
 class PrometheusMetric(Spec):
     """A PromQL query."""
 
@@ -88,6 +114,8 @@ class PrometheusMetric(Spec):
     """How to authenticate: at most one of the three; not at all by default."""
     range_query: PrometheusRangeQueryArgs | None = None
     """Ask for a range of time; without it, for this moment."""
+    arms: PrometheusArms | None = None
+    """Additive to upstream, instead of query: canary and stable apart, for judges that compare."""
 
 
 class WebMetric(Spec):
@@ -135,6 +163,9 @@ class TrafficMetric(Spec):
     """Of the latency, 0 to 1; 0.99 by default."""
     min_requests: int | None = None
     """Fewer requests than this in the window are no data, and no data is never success; 1 by default."""
+    stable_service: str = ""
+    """The Service to compare with, usually the stable one: the value is then the counts of both sides, for
+    judges that compare. Baseline pods take its place where the run has them."""
 
 
 class SecretRef(Spec):

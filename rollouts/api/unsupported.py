@@ -25,6 +25,11 @@ _SOURCE = (
     "kustomize.apiVersions",
 )
 
+_ANALYSIS = ("onFailure", "onInconclusive", "onError")
+_ADVANCE = ("advance", "atLeast", "atMost")
+_BLUE_GREEN = ("prePromotionAnalysis", "postPromotionAnalysis")
+_METRIC = ("judge", "onNoData", "noDataDeadline", "minSamples", "startOn", "warmUp")
+
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "Rollout": (
         ".spec.workloadRef",
@@ -47,6 +52,10 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.strategy.canary.trafficRouting.istio",
         ".spec.strategy.canary.trafficRouting.smi",
         ".spec.strategy.canary.trafficRouting.traefik",
+        *(f".spec.strategy.canary.analysis.{field}" for field in ("baseline", *_ANALYSIS)),
+        *(f".spec.strategy.canary.steps[].analysis.{field}" for field in ("baseline", *_ANALYSIS, *_ADVANCE)),
+        *(f".spec.strategy.blueGreen.{at}.{field}" for at in _BLUE_GREEN for field in _ANALYSIS),
+        *(f".spec.strategy.canary.steps[].pause.{field}" for field in _ADVANCE),
     ),
     "AnalysisTemplate": (
         ".spec.metrics[].provider.cloudWatch",
@@ -59,6 +68,10 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.metrics[].provider.wavefront",
         ".spec.metrics[].provider.prometheus.authentication.sigv4",
         ".spec.metrics[].provider.web.authentication.sigv4",
+        ".spec.metrics[].provider.prometheus.arms",
+        ".spec.metrics[].provider.traffic.stableService",
+        *(f".spec.metrics[].{field}" for field in _METRIC),
+        ".spec.score",
     ),
     "Application": (
         ".spec.sources",
@@ -94,6 +107,7 @@ _JUDGED_AS: Mapping[str, str] = {
     "AnalysisRun": "AnalysisTemplate",
     "ClusterAnalysisTemplate": "AnalysisTemplate",
 }
+_BESIDE: Mapping[str, tuple[str, ...]] = {"AnalysisRun": (".spec.baseline", ".spec.milestones")}
 
 _REMEDY: Mapping[str, str] = {
     "Rollout": "remove it; rolling, blue/green and canary with nginx or the Gateway API are supported",
@@ -112,7 +126,7 @@ PLUGINS: Mapping[str, str] = {
 
 def not_yet(kind: str) -> tuple[str, ...]:
     """The fields of a kind that are refused, as patterns for `rollouts.api.paths.find`."""
-    return NOT_YET.get(_JUDGED_AS.get(kind, kind), ())
+    return (*NOT_YET.get(_JUDGED_AS.get(kind, kind), ()), *_BESIDE.get(kind, ()))
 
 
 def unknown_plugins(kind: str, model: BaseModel, known: Collection[str]) -> tuple[InvalidSpec, ...]:
