@@ -116,7 +116,9 @@ class Manager:
                 for informer, write in newest.items():
                     await informer.reached(write.version)
         except TimeoutError:
-            _log.warning("the watch has not shown our own write for %s s", _OWN_WRITE)
+            # Of an outage that explains it the log tells already.
+            if not any(informer.is_cut_off for informer in newest):
+                _log.warning("the watch has not shown our own write for %s s", _OWN_WRITE)
 
     def observe(self, resource: Resource, key: Key, seconds: float, error: BaseException | None) -> None:
         """Pass on what a pass came to."""

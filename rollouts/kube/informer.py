@@ -120,6 +120,8 @@ class Informer:
         self.resource = resource
         self.synced = asyncio.Event()
         """Set once the store holds a complete list."""
+        self.is_cut_off = False
+        """Whether reading has failed, and nothing has arrived since."""
         self._client = client
         self._store = store
         self._namespace = namespace if resource.namespaced else ""
@@ -163,6 +165,7 @@ class Informer:
                 try:
                     state = await self.step(state)
                 except (ApiError, Unreachable) as error:
+                    self.is_cut_off = True
                     await _close(before)
                     is_calm = _now() - self._well_since >= _CALM
                     self._failures = 1 if is_calm else self._failures + 1
@@ -312,6 +315,7 @@ class Informer:
             handler(old, new)
 
     def _advance(self, version: str) -> None:
+        self.is_cut_off = False
         self._version = max(self._version, _number(version))
         still = []
         for number, future in self._waiting:

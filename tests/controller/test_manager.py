@@ -21,7 +21,7 @@ from rollouts.kube.resources import CONFIG_MAPS, ROLLOUTS, SECRETS, Resource
 from rollouts.kube.store import Store, Writer
 from rollouts.kube.transport import Request, Response, Transport
 from tests.controller.api import running, server, virtually
-from tests.faults.model import WatchStalls
+from tests.faults.model import UNAVAILABLE, Fault, WatchCut, WatchStalls
 from tests.faults.transport import Faulty
 
 Answer = Callable[[Key], Awaitable[timedelta | None]]
@@ -346,3 +346,36 @@ def test_a_pass_that_fails_while_the_controllers_are_told_to_end_leaves_no_error
     run(main())
     gc.collect()
     assert "never retrieved" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [(WatchStalls(after=2), 1), (WatchCut(after=2), 0)], ids=["silent", "cut off"]
+)
+def test_a_write_that_is_not_shown_is_told_unless_an_outage_that_is_told_explains_it(
+    fault: WatchStalls | WatchCut, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        _, client = server()
+        await client.create(CONFIG_MAPS, config_map("a"), "default")
+        writer = Client(Tracking(client.transport))
+        opened: list[Request] = []
+
+        def befall(request: Request) -> Fault | None:
+            """The first watch breaks after the object and the end of the list, and no other opens."""
+            if request.path.endswith("/secrets"):
+                return None
+            opened.append(request)
+            return fault if len(opened) == 1 else UNAVAILABLE
+
+        async def write_once(_: Key) -> timedelta | None:
+            if len(toy.calls) == 1:
+                await asyncio.sleep(1)
+                await write(writer, "a", "1")
+            return None
+
+        toy = Toy(write_once)
+        async with running(Manager(Client(Faulty(client.transport, befall)), Writer(), [toy]).run()):
+            await asyncio.sleep(10)
+
+    run(story())
+    assert caplog.text.count("the watch has not shown our own write") == told
