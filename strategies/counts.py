@@ -67,9 +67,17 @@ def _weights(seen: Observed) -> TrafficWeights | None:
             pod_template_hash=_selected(seen, strategy.canary_service),
         ),
         stable=WeightDestination(
-            weight=seen.weights.total - seen.weights.canary,
+            weight=seen.weights.stable,
             service_name=strategy.stable_service,
             pod_template_hash=_selected(seen, strategy.stable_service),
+        ),
+        additional=tuple(
+            WeightDestination(
+                weight=each.weight,
+                service_name=each.service,
+                pod_template_hash=_selected(seen, each.service),
+            )
+            for each in seen.weights.additional
         ),
         verified=seen.weights.verified,
     )

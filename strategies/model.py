@@ -13,7 +13,7 @@ from rollouts.api.canary import RolloutAnalysis
 from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_status import RolloutStatus
-from rollouts.api.weights import Weights
+from rollouts.api.weights import Destination, Weights
 
 RunType = Literal["Step", "Background", "PrePromotion", "PostPromotion"]
 
@@ -169,10 +169,12 @@ class SwitchService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetWeight:
-    """Send `canary` of `total` to the canary service, on every configured router."""
+    """Send `canary` of `total` to the canary service, on every configured router, and stable the rest."""
 
     canary: int
     total: int = 100
+    additional: tuple[Destination, ...] = ()
+    """Further destinations, whose shares stable does not get; what else was added before is taken out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

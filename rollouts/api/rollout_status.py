@@ -46,7 +46,7 @@ class TrafficWeights(Status):
     stable: WeightDestination
     """The share of the stable version."""
     additional: tuple[WeightDestination, ...] = ()
-    """The shares of experiments."""
+    """The shares of baseline pods and experiments."""
     verified: bool | None = None
     """Whether the router was seen to apply the weights; unset where it cannot be asked."""
 

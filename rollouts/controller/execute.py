@@ -108,8 +108,8 @@ class Executor:
                     "spec": {"selector": {POD_HASH: pod_hash}},
                 }
                 await self.client.patch(SERVICES, name, patch, self._namespace)
-            case model.SetWeight(canary=canary, total=total):
-                await self._set_weight(Weights(canary=canary, total=total))
+            case model.SetWeight(canary=canary, total=total, additional=additional):
+                await self._set_weight(Weights(canary=canary, total=total, additional=additional))
             case model.StartAnalysis():
                 await self._start_analysis(obj, action)
             case model.TerminateAnalysis(name=name):

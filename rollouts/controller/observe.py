@@ -8,7 +8,7 @@ from typing import get_args
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object, parse_time
 from rollouts.api.rollout import Rollout
-from rollouts.api.weights import Weights
+from rollouts.api.weights import Destination, Weights
 from rollouts.controller import references, routes
 from rollouts.controller.labels import (
     DESIRED_REPLICAS,
@@ -176,8 +176,16 @@ def _weights(store: Store, rollout: Rollout) -> Weights | None:
     if not known or len(known) < len(split):
         return None
     highest = max(known, key=lambda each: each.canary / each.total)
+    further = sorted({each.service for weights in known for each in weights.additional})
+    highest = replace(
+        highest,
+        additional=tuple(
+            Destination(service=name, weight=max(weights.share_of(name) for weights in known))
+            for name in further
+        ),
+    )
     verdicts = {each.verified for each in known}
-    if False in verdicts or any(each.canary != highest.canary for each in known):
+    if False in verdicts or any(replace(each, verified=highest.verified) != highest for each in known):
         return replace(highest, verified=False)
     return replace(highest, verified=None if None in verdicts else True)
 

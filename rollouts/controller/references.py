@@ -125,7 +125,7 @@ def _routes(store: Store, rollout: Rollout) -> Iterator[str]:
 
 
 def _made_by_router(rollout: Rollout, kind: str, name: str) -> bool:
-    return kind == INGRESSES.kind and name not in _stable_ingresses(rollout)
+    return kind == SERVICES.kind or (kind == INGRESSES.kind and name not in _stable_ingresses(rollout))
 
 
 def _stable_ingresses(rollout: Rollout) -> tuple[str, ...]:

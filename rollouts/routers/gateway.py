@@ -2,6 +2,10 @@
 
 A weight is verified once every parent of the route has accepted and, where it says so, programmed this very
 generation of it. Until a parent has written any status there is nothing to conclude.
+
+A further destination is one more backend beside the stable one, and like it in all but name and weight. Those
+that the rollout does not ask for any more are taken out; they are known by their names, unless a Service of
+that name is somebody else's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,15 +13,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rollouts.api.baseline import service_name
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.gateway_plugin import NAME, GatewayPlugin, gateway_problems, route_names
 from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
-from rollouts.api.weights import Weights
+from rollouts.api.weights import Destination, Weights
 from rollouts.routers.ref import Ref
 
 _GROUP = "gateway.networking.k8s.io"
 _PATH = f'.spec.strategy.canary.trafficRouting.plugins["{NAME}"]'
+_CANARY = ""
+"""Stands for the canary among names of services."""
 
 
 class GatewayAPI:
@@ -25,7 +32,7 @@ class GatewayAPI:
 
     def kinds(self, rollout: Rollout) -> tuple[Ref, ...]:
         settings = _settings(rollout)
-        return tuple(_ref(settings, name) for name in route_names(settings))
+        return (*(_ref(settings, name) for name in route_names(settings)), _generated(rollout))
 
     def read(self, rollout: Rollout, objects: Mapping[Ref, Object]) -> Weights | None:
         """The highest share of the canary in any rule of any route; None where one has no weights yet.
@@ -33,23 +40,28 @@ class GatewayAPI:
         Pods are kept for as long as any rule sends them traffic. While rules differ nothing is verified.
         """
         settings, total = _settings(rollout), _total(rollout)
-        shares: list[int] = []
+        own = _own_destinations(rollout, objects)
+        shares: list[dict[str, int]] = []
         verdicts: list[bool | None] = []
         for name in route_names(settings):
             route = objects.get(_ref(settings, name))
-            for _, canary, stable in _pairs(rollout, route or {}):
+            for _, canary, stable, further in _pairs(rollout, route or {}, own):
                 # Without a weight the API means 1, so that no rule was ever written by this router.
                 if "weight" not in canary or "weight" not in stable:
                     return None
-                parts = canary["weight"] + stable["weight"]
-                shares.append(round(canary["weight"] * total / parts) if parts else 0)
+                shares.append(_shares(canary, stable, further, total))
             if route is None or not shares:
                 return None
             verdicts.append(verified(route))
         if not shares:
             return None
-        verdict = _worst(verdicts) if len(set(shares)) == 1 else False
-        return Weights(canary=max(shares), total=total, verified=verdict)
+        verdict = _worst(verdicts) if all(each == shares[0] for each in shares) else False
+        most = {name: max(each.get(name, 0) for each in shares) for name in set().union(*shares)}
+        canary_share = most.pop(_CANARY)
+        additional = tuple(
+            Destination(service=name, weight=most[name]) for name in sorted(most) if most[name]
+        )
+        return Weights(canary=canary_share, total=total, additional=additional, verified=verdict)
 
     def render(self, rollout: Rollout, objects: Mapping[Ref, Object], weights: Weights) -> tuple[Object, ...]:
         settings = _settings(rollout)
@@ -59,7 +71,7 @@ class GatewayAPI:
             if route is None:
                 message = f'HTTPRoute "{name}" not found; create it with both services as backends'
                 raise InvalidSpec(_field(settings, name), message, name)
-            wanted = _weighted(rollout, settings, route, weights)
+            wanted = _weighted(rollout, settings, route, weights, _own_destinations(rollout, objects))
             if wanted != route:
                 changed.append(wanted)
         return tuple(changed)
@@ -117,36 +129,67 @@ def _total(rollout: Rollout) -> int:
     return (routing and routing.max_traffic_weight) or 100
 
 
-def _pairs(rollout: Rollout, route: Object) -> Iterator[tuple[int, Object, Object]]:
-    """Each rule with both backends: its index, the canary's backend and the stable one."""
+def _generated(rollout: Rollout) -> Ref:
+    return Ref("", "Service", service_name(rollout.metadata.name))
+
+
+def _own_destinations(rollout: Rollout, objects: Mapping[Ref, Object]) -> frozenset[str]:
+    """The names of further backends that are the engine's to add, change and remove."""
+    ref = _generated(rollout)
+    service = objects.get(ref)
+    owners = (service["metadata"].get("ownerReferences") or ()) if service is not None else ()
+    foreign = service is not None and all(each.get("uid") != rollout.metadata.uid for each in owners)
+    return frozenset() if foreign else frozenset({ref.name})
+
+
+def _shares(canary: Object, stable: Object, further: list[Object], total: int) -> dict[str, int]:
+    """The shares of one rule by service but stable's, which has the rest; the canary's has an empty name."""
+    weights = {_CANARY: canary["weight"]} | {each["name"]: each.get("weight", 1) for each in further}
+    parts = stable["weight"] + sum(weights.values())
+    return {name: round(weight * total / parts) if parts else 0 for name, weight in weights.items()}
+
+
+def _pairs(
+    rollout: Rollout, route: Object, own: frozenset[str]
+) -> Iterator[tuple[int, Object, Object, list[Object]]]:
+    """Each rule with both backends: its index, the canary's, the stable one, and those of the names `own`."""
     strategy = rollout.spec.strategy.canary
     for index, rule in enumerate((route.get("spec") or {}).get("rules") or ()):
         backends = [each for each in rule.get("backendRefs") or () if _is_service(each)]
         canary = [each for each in backends if strategy and each.get("name") == strategy.canary_service]
         stable = [each for each in backends if strategy and each.get("name") == strategy.stable_service]
         if canary and stable:
-            yield index, canary[0], stable[0]
+            where = stable[0].get("namespace")
+            further = [
+                each for each in backends if each.get("name") in own and each.get("namespace") == where
+            ]
+            yield index, canary[0], stable[0], further
 
 
 def _is_service(backend: Mapping[str, Any]) -> bool:
     return (backend.get("group", ""), backend.get("kind", "Service")) == ("", "Service")
 
 
-def _weighted(rollout: Rollout, settings: GatewayPlugin, route: Object, weights: Weights) -> Object:
-    pairs = list(_pairs(rollout, route))
+def _weighted(
+    rollout: Rollout, settings: GatewayPlugin, route: Object, weights: Weights, own: frozenset[str]
+) -> Object:
+    pairs = list(_pairs(rollout, route, own | {each.service for each in weights.additional}))
     if not pairs:
         raise _missing_backend(rollout, settings, route)
     rules = list(route["spec"]["rules"])
-    for index, canary, stable in pairs:
-        shares = {id(canary): weights.canary, id(stable): weights.total - weights.canary}
+    for index, canary, stable, further in pairs:
+        shares = {id(canary): weights.canary, id(stable): weights.stable}
+        removed = {id(each) for each in further}
         backends = [
             backend | {"weight": shares[id(backend)]} if id(backend) in shares else backend
             for backend in rules[index]["backendRefs"]
+            if id(backend) not in removed
         ]
-        rules[index] = rules[index] | {"backendRefs": backends}
+        added = [stable | {"name": each.service, "weight": each.weight} for each in weights.additional]
+        rules[index] = rules[index] | {"backendRefs": [*backends, *added]}
     labels = dict(route["metadata"].get("labels") or {})
     if not settings.disable_in_progress_label:
-        if weights.canary > 0:
+        if weights.canary > 0 or weights.additional:
             labels[settings.in_progress_label_key] = settings.in_progress_label_value
         else:
             labels.pop(settings.in_progress_label_key, None)

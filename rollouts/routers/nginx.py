@@ -46,6 +46,10 @@ class Nginx:
         return highest if len(set(found)) == 1 else replace(highest, verified=False)
 
     def render(self, rollout: Rollout, objects: Mapping[Ref, Object], weights: Weights) -> tuple[Object, ...]:
+        if weights.additional:
+            names = " and ".join(each.service for each in weights.additional)
+            message = f"an Ingress cannot send a share to a third Service, {names}; use the Gateway API"
+            raise InvalidSpec(_PATH, message, names)
         changed, problems = [], []
         for name in stable_ingresses(rollout):
             current = objects.get(_ref(canary_name(rollout, name)))

@@ -1,5 +1,6 @@
 """The weights of an HTTPRoute, and what its parents say of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,9 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollouts.api.errors import InvalidSpec
-from rollouts.api.weights import Weights
+from rollouts.api.weights import Destination, Weights
 from rollouts.routers import Ref, configured
-from tests.routers.worlds import GATEWAY, World, backends, gateway, http_route, rollout
+from tests.routers.worlds import (
+    GATEWAY,
+    UID,
+    World,
+    backends,
+    gateway,
+    gateway_several,
+    http_route,
+    nginx,
+    rollout,
+)
 
 BOTH = "backends found: canary, stable"
 LABEL = "rollouts.argoproj.io/gatewayapi-canary"
@@ -96,9 +107,8 @@ def test_the_mark_can_be_renamed_or_left_out() -> None:
 
 def test_a_route_in_another_namespace_is_asked_for_there() -> None:
     world = with_plugin({"httpRoute": "front", "namespace": "routes"})
-    assert world.router.kinds(world.rollout) == (
-        Ref("gateway.networking.k8s.io", "HTTPRoute", "front", "routes"),
-    )
+    asked = world.router.kinds(world.rollout)
+    assert Ref("gateway.networking.k8s.io", "HTTPRoute", "front", "routes") in asked
 
 
 @given(total=st.integers(1, 10_000), data=st.data())
@@ -178,6 +188,87 @@ def test_one_unverified_route_leaves_the_whole_unverified() -> None:
     assert world.router.read(world.rollout, world.objects) == Weights(canary=20, verified=True)
     world.apply(back)
     assert world.router.read(world.rollout, world.objects) == Weights(canary=20, verified=None)
+
+
+BASELINE = Destination(service="shop-baseline", weight=20)
+THREE = Weights(canary=20, additional=(BASELINE,))
+
+
+def test_a_further_destination_is_a_backend_like_stable_with_its_share_taken_from_stable() -> None:
+    rule = backends("stable", "canary", "extra")
+    rule["backendRefs"][0] |= {"port": 8080, "filters": [{"type": "URLRewrite"}]}
+    world = with_plugin({"httpRoute": "front"}, http_route("front", rule))
+    (made,) = world.router.render(world.rollout, world.objects, THREE)
+    assert weights(made) == [[("stable", 60), ("canary", 20), ("extra", None), ("shop-baseline", 20)]]
+    added = made["spec"]["rules"][0]["backendRefs"][-1]
+    assert added == rule["backendRefs"][0] | {"name": "shop-baseline", "weight": 20}
+    world.apply(made)
+    assert world.router.read(world.rollout, world.objects) == THREE
+
+
+@given(total=st.integers(2, 10_000), data=st.data())
+def test_further_shares_are_read_back_exactly(total: int, data: st.DataObject) -> None:
+    world = with_plugin(
+        {"httpRoutes": [{"name": "front"}, {"name": "back"}]},
+        http_route(),
+        http_route("back", backends("api"), backends("canary", "stable")),
+        maxTrafficWeight=total,
+    )
+    share = data.draw(st.integers(1, total // 2))
+    wanted = Weights(canary=share, total=total, additional=(replace(BASELINE, weight=share),))
+    world.apply(*world.router.render(world.rollout, world.objects, wanted))
+    assert world.router.read(world.rollout, world.objects) == wanted
+    assert world.router.render(world.rollout, world.objects, wanted) == ()
+
+
+def test_a_destination_that_is_not_asked_for_any_more_is_taken_out_and_leaves_no_trace() -> None:
+    world, straight = gateway_several(), gateway_several()
+    world.apply(*world.router.render(world.rollout, world.objects, THREE))
+    world.apply(*world.router.render(world.rollout, world.objects, Weights(canary=20)))
+    straight.apply(*straight.router.render(straight.rollout, straight.objects, Weights(canary=20)))
+    assert world.objects == straight.objects
+
+
+def test_a_destination_that_someone_took_out_of_one_rule_leaves_the_whole_unverified() -> None:
+    world = gateway_several()
+    world.apply(*world.router.render(world.rollout, world.objects, THREE))
+    back = world.objects[Ref("gateway.networking.k8s.io", "HTTPRoute", "back")]
+    del back["spec"]["rules"][1]["backendRefs"][-1]
+    seen = world.router.read(world.rollout, world.objects)
+    assert seen is not None
+    assert (seen.additional[0].service, seen.verified) == ("shop-baseline", False)
+    world.apply(*world.router.render(world.rollout, world.objects, THREE))
+    assert world.router.read(world.rollout, world.objects) == THREE
+
+
+@pytest.mark.parametrize(
+    ("owners", "left"), [([], True), ([{"uid": "other"}], True), ([{"uid": UID}], False)]
+)
+def test_a_backend_of_that_name_whose_service_is_somebody_elses_is_left_alone(
+    owners: list[dict[str, str]], left: bool
+) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "shop-baseline", "ownerReferences": owners},
+    }
+    route = http_route("front", backends("stable", "canary", "shop-baseline"))
+    world = with_plugin({"httpRoute": "front"}, route, service)
+    seen = [name for name, _ in weights(rendered(world))[0]]
+    assert ("shop-baseline" in seen) is left
+
+
+def test_a_destination_in_another_namespace_is_none_of_ours() -> None:
+    rule = backends("stable", "canary")
+    rule["backendRefs"].append({"name": "shop-baseline", "namespace": "elsewhere", "port": 80})
+    made = rendered(with_plugin({"httpRoute": "front"}, http_route("front", rule)))
+    assert weights(made) == [[("stable", 80), ("canary", 20), ("shop-baseline", None)]]
+
+
+def test_a_router_that_knows_two_services_alone_refuses_a_third() -> None:
+    world = nginx()
+    with pytest.raises(InvalidSpec, match="shop-baseline; use the Gateway API"):
+        world.router.render(world.rollout, world.objects, THREE)
 
 
 def test_routers_are_applied_in_one_order() -> None:
