@@ -1,51 +1,81 @@
 """OAuth 2.0 client credentials (RFC 6749, 4.4): a token for a provider's own requests."""
 
-import asyncio
+from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 import httpx
 
-from rollouts.api.errors import InvalidSpec, Unavailable
-from rollouts.api.providers import Authentication
+from analysis.providers.http import HttpFailed, Request, basic, fetch_json
+from rollouts.api.errors import Unavailable
+from rollouts.api.providers import OAuth2Config
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
 class TokenRefused(Unavailable):
     """There is no token; the message says why and holds no credentials."""
 
 
-def refuse_unsupported(authentication: Authentication) -> None:
-    """See that nothing is asked for that is not done.
+async def token(
+    wanted: OAuth2Config, purpose: Request, transport: httpx.AsyncBaseTransport | None = None
+) -> str:
+    """A new token.
 
-    Raises:
-        InvalidSpec: AWS signatures are.
-    """
-    if authentication.sigv4.region or authentication.sigv4.profile or authentication.sigv4.role_arn:
-        raise InvalidSpec(
-            "authentication.sigv4", "is not supported; put a signing proxy before the server, or use headers"
-        )
+    The client's credentials go into the header, and where the server refuses that, into the form: some know
+    only one of the two, and upstream tries both.
 
-
-async def bearer(authentication: Authentication, client: httpx.AsyncClient, timeout: float) -> str:
-    """A token, or nothing where none is asked for.
+    Args:
+        wanted: Where to get it, and with which credentials.
+        purpose: The request that it is for, whose limits hold here too.
+        transport: Instead of the network.
 
     Raises:
         TokenRefused: the token server is down, slow, or refuses.
     """
-    wanted = authentication.oauth2
-    if not wanted.token_url:
-        return ""
     form = {"grant_type": "client_credentials", "scope": " ".join(wanted.scopes)}
+    # RFC 6749, 2.3.1: encoded as in a form before they become a user name and a password.
+    header = basic(quote_plus(wanted.client_id), quote_plus(wanted.client_secret))
     try:
-        async with asyncio.timeout(timeout):
-            answer = await client.post(
-                wanted.token_url,
-                data={name: value for name, value in form.items() if value},
-                auth=(wanted.client_id, wanted.client_secret),
-            )
-        token = answer.json()["access_token"] if answer.is_success else ""
-    except (TimeoutError, httpx.TimeoutException):
-        raise TokenRefused(f"the token server gave no answer within {timeout:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as failure:
-        raise TokenRefused(f"the token server is of no use: {type(failure).__name__}") from None
-    if not answer.is_success:
-        raise TokenRefused(f"the token server answered {answer.status_code}")
-    return str(token)
+        try:
+            answer = await _ask(wanted, purpose, form, {"Authorization": header}, transport)
+        except HttpFailed as failure:
+            if failure.status not in (400, 401):
+                raise
+            in_form = {**form, "client_id": wanted.client_id, "client_secret": wanted.client_secret}
+            answer = await _ask(wanted, purpose, in_form, {}, transport)
+    except HttpFailed as failure:
+        raise TokenRefused(_reason(failure)) from None
+    found = answer.get("access_token") if isinstance(answer, dict) else None
+    if not isinstance(found, str) or not found:
+        raise TokenRefused("the token server is of no use: its answer has no access_token")
+    return found
+
+
+async def _ask(
+    wanted: OAuth2Config,
+    purpose: Request,
+    form: dict[str, str],
+    headers: dict[str, str],
+    transport: httpx.AsyncBaseTransport | None,
+) -> Any:
+    request = Request(
+        url=wanted.token_url,
+        method="POST",
+        headers={**_FORM, **headers},
+        content=urlencode({name: text for name, text in form.items() if text}).encode(),
+        timeout=purpose.timeout,
+        insecure=purpose.insecure,
+        secrets=(wanted.client_secret,),
+    )
+    return await fetch_json(request, transport)
+
+
+def _reason(failure: HttpFailed) -> str:
+    """Why there is no token, without what the server said: that may well be one."""
+    match failure.outcome:
+        case "http_error":
+            return f"the token server answered {failure.status}"
+        case "response_error":
+            return "the token server is of no use: its answer is too long, or not JSON"
+        case _:
+            return f"the token server is of no use: {failure}"

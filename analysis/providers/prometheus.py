@@ -4,13 +4,12 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 
-import httpx
-
 from analysis.conditions import ConditionError, moment
 from analysis.providers.answers import Clock, error, hide, hush, public, value
-from analysis.providers.oauth import bearer, refuse_unsupported
+from analysis.providers.authentication import refuse_signatures
+from analysis.providers.http import Request
+from analysis.providers.oauth import token
 from analysis.providers.query import ADDRESS_VARIABLE, QueryFailed, Span, Target, ask
-from analysis.providers.tls import context
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
 from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.api.providers import PrometheusMetric
@@ -35,7 +34,7 @@ class PrometheusProvider:
         if spec is None:
             raise InvalidSpec(".provider.prometheus", "is missing")
         try:
-            refuse_unsupported(spec.authentication)
+            refuse_signatures(spec.authentication)
             target = await self._target(spec)
             answer = await ask(target, spec.query, _span(spec, started))
         except (Unavailable, InvalidSpec) as failure:
@@ -59,8 +58,8 @@ class PrometheusProvider:
         timeout = min(spec.timeout or TIMEOUT, MAX_TIMEOUT)
         headers = {header.key: header.value for header in spec.headers}
         if spec.authentication.oauth2.token_url:
-            async with httpx.AsyncClient(verify=context(spec.insecure), timeout=timeout) as client:
-                headers["Authorization"] = f"Bearer {await bearer(spec.authentication, client, timeout)}"
+            limits = Request(url=address, timeout=timeout, insecure=spec.insecure)
+            headers["Authorization"] = f"Bearer {await token(spec.authentication.oauth2, limits)}"
         basic = spec.authentication.basic_auth
         return Target(
             address=address,

@@ -123,7 +123,7 @@ def _ask(target: Target, query: str, span: Span | None) -> Answer:
             reason = str(error)
         except PrometheusApiClientException:
             reason = _refusal(session)
-        except (requests.exceptions.JSONDecodeError, KeyError, TypeError):
+        except (requests.exceptions.JSONDecodeError, RecursionError, LookupError, TypeError, AttributeError):
             reason = f'answered with something else than its API: "{_excerpt(session.content)}"'
         except requests.exceptions.Timeout:
             reason = f"did not answer within {target.timeout} s"
@@ -173,8 +173,8 @@ def _over_time(result: Any) -> list[float]:
 def _number(text: str) -> float:
     try:
         return float(text)
-    except ValueError:
-        raise QueryFailed(f'answered with "{text[:40]}", which is no number') from None
+    except (ValueError, OverflowError):
+        raise QueryFailed(f'answered with "{str(text)[:40]}", which is no number') from None
 
 
 def _warnings(content: bytes) -> tuple[str, ...]:

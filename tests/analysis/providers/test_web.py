@@ -6,7 +6,8 @@ import logging
 import httpx
 import pytest
 
-from analysis.providers.web import MAX_BYTES, WebProvider
+from analysis.providers.http import MAX_BYTES
+from analysis.providers.web import WebProvider
 from tests.analysis.providers.requests import clock, run_with
 
 URL = "http://metrics.test/api"
@@ -141,8 +142,11 @@ async def test_a_token_is_fetched_and_sent():
     ("answer", "message"),
     [
         (httpx.Response(401, text="s3cret"), "the token server answered 401"),
-        (httpx.Response(200, text="<html>"), "the token server is of no use: JSONDecodeError"),
-        (httpx.ConnectError("refused"), "the token server is of no use: ConnectError"),
+        (
+            httpx.Response(200, text="<html>"),
+            "the token server is of no use: its answer is too long, or not JSON",
+        ),
+        (httpx.ConnectError("refused"), "POST http://sso.test/token: cannot connect: refused"),
     ],
 )
 async def test_without_a_token_nothing_is_measured(answer, message):
