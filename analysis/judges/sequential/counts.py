@@ -1,0 +1,184 @@
+"""What a provider counted since the look before, read and checked. Pure.
+
+The shape is `{"canary": {"requests": n, "errors": n, "buckets": {"0.1": n, "+Inf": n}}, "stable": {...},
+"baseline": {...}}`; `baseline` takes the place of `stable` where it is given. Numbers may be fractions:
+`increase` of PromQL extrapolates. Evidence is linear in the counts, so nothing is rounded; instead the counts
+of a look with fractions are taken as `EXTRAPOLATED` of what they say, see there.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ERRORS = "errors"
+"""The name of the signal that is not a bucket."""
+EXTRAPOLATED = 0.75
+"""How much of a fractional count was really seen, at least, if there are four scrapes between two looks.
+
+Prometheus multiplies what it saw between the first and the last sample of a window (three quarters of it,
+with four samples) so that it fits the whole window. Each request seen would then count up to 4/3 times, and
+evidence with it. Fewer scrapes stretch more, and break the promise."""
+SLACK = 0.02
+"""Two queries of one moment need not agree exactly, and fractions less so."""
+_EDGE = "and an edge must be a number of seconds, or +Inf"
+GREATEST = 1e15
+"""Beyond this a double no longer tells one request from the next."""
+
+
+class BadCounts(ValueError):
+    """The value is no counts; the message says where and why."""
+
+
+class NoTraffic(ValueError):
+    """The value is good and says nothing: an arm had no requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One thing that can go wrong with a request, counted on both sides."""
+
+    canary_requests: float
+    canary_bad: float
+    reference_requests: float
+    reference_bad: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Counts of one stretch of time."""
+
+    against: str
+    """`stable` or `baseline`."""
+    canary_requests: float
+    reference_requests: float
+    signals: Mapping[str, Signal]
+    """By name: `errors`, or the bucket whose edge a slow request is above, such as `0.5`."""
+    fractional: bool
+    """Some count is no whole number, so that all are taken for extrapolated."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    requests: float
+    errors: float | None
+    slower: Mapping[float, float]
+    timed: float
+
+
+def read(value: str) -> Look:
+    """Read a measured value.
+
+    Raises:
+        BadCounts: it is not of the shape, or its numbers contradict each other.
+        NoTraffic: canary or reference had no requests.
+    """
+    try:
+        body = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise BadCounts(f"not JSON: {_shown(value)}") from error
+    if not isinstance(body, dict):
+        raise BadCounts(f"must be an object with canary and stable, got {_shown(value)}")
+    against = "baseline" if body.get("baseline") is not None else "stable"
+    canary, reference = _arm(body, "canary"), _arm(body, against)
+    signals = dict(_signals(canary, reference))
+    if not signals:
+        raise BadCounts(f"canary and {against} need errors or buckets in common, to be compared by")
+    for name, arm in (("canary", canary), (against, reference)):
+        if arm.requests <= 0:
+            raise NoTraffic(f"{name} had no requests")
+    numbers = (
+        number
+        for each in signals.values()
+        for number in (
+            each.canary_requests,
+            each.canary_bad,
+            each.reference_requests,
+            each.reference_bad,
+        )
+    )
+    return Look(
+        against=against,
+        canary_requests=canary.requests,
+        reference_requests=reference.requests,
+        signals=signals,
+        fractional=any(number != round(number) for number in numbers),
+    )
+
+
+def _signals(canary: _Arm, reference: _Arm) -> list[tuple[str, Signal]]:
+    found = []
+    if canary.errors is not None and reference.errors is not None:
+        found.append((ERRORS, Signal(canary.requests, canary.errors, reference.requests, reference.errors)))
+    for edge in sorted(canary.slower.keys() & reference.slower.keys()):
+        slower = canary.slower[edge], reference.slower[edge]
+        found.append((f"{edge:.9g}", Signal(canary.timed, slower[0], reference.timed, slower[1])))
+    return found
+
+
+def _arm(body: Mapping[str, Any], name: str) -> _Arm:
+    arm = body.get(name)
+    if arm is None:
+        raise NoTraffic(f"no counts of {name}")
+    if not isinstance(arm, dict):
+        raise BadCounts(f"{name} must be an object with requests and errors or buckets, got {_shown(arm)}")
+    buckets = _buckets(arm.get("buckets"), name)
+    timed = buckets.pop(math.inf, 0.0)
+    requests = _number(arm["requests"], f"{name}.requests") if arm.get("requests") is not None else None
+    if requests is None and not buckets:
+        raise BadCounts(f"{name}.requests is missing")
+    requests = timed if requests is None else requests
+    errors = None
+    if arm.get("errors") is not None:
+        errors = _number(arm["errors"], f"{name}.errors")
+        if errors > requests * (1 + SLACK):
+            raise BadCounts(
+                f"{name} has {errors:g} errors in {requests:g} requests; count both with the same selector"
+            )
+        errors = min(errors, requests)
+    return _Arm(requests, errors, {edge: timed - count for edge, count in buckets.items()}, timed)
+
+
+def _buckets(given: Any, arm: str) -> dict[float, float]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise BadCounts(f"{arm}.buckets must be an object of counts by le, got {_shown(given)}")
+    counts = {_edge(key, arm): _number(count, f"{arm}.buckets[{key}]") for key, count in given.items()}
+    if not counts:
+        return {}
+    if math.inf not in counts:
+        raise BadCounts(f"{arm}.buckets lacks +Inf, the count of all requests")
+    before = 0.0
+    for edge in sorted(counts):
+        if counts[edge] < before * (1 - SLACK):
+            raise BadCounts(
+                f"{arm}.buckets[{edge:g}] is {counts[edge]:g}, fewer than the {before:g} of a lower edge; "
+                "buckets must be cumulative, as Prometheus' are"
+            )
+        before = counts[edge] = max(before, counts[edge])
+    return counts
+
+
+def _edge(key: str, arm: str) -> float:
+    try:
+        edge = float(key)
+    except ValueError as error:
+        raise BadCounts(f"{arm}.buckets has {_shown(key)}, {_EDGE}") from error
+    if math.isnan(edge) or edge == -math.inf:
+        raise BadCounts(f"{arm}.buckets has {_shown(key)}, {_EDGE}")
+    return edge
+
+
+def _number(value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadCounts(f"{path} must be a number, got {_shown(value)}")
+    if not 0 <= value <= GREATEST:  # NaN is not
+        raise BadCounts(f"{path} must be a count from 0 up, got {_shown(value)}")
+    return float(value)
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else f"{value!r:.80}"
+    return text if len(text) <= 80 else f"{text[:80]}..."

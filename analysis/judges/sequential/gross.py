@@ -1,0 +1,77 @@
+"""Two tests for a canary that is down, which need only a handful of requests. Pure.
+
+The likelihood of `tally` bounds independent requests by Poisson counts. That is next to nothing for rare
+errors, but when half of the requests or more fail it gives evidence away: with half of the traffic and five
+requests that all fail, while all of the reference's succeed, it cannot get beyond 25.
+
+`evidence` is the e-variable of Turner, Ly and Grünwald for two Bernoulli streams (arXiv 2106.02693), look
+by look: the likelihood of a canary that fails at a rate of `RATES` beside a reference that fails as it did
+before, over that of the closest pair of rates with canary <= maxRatio * reference. Those pairs are a convex
+set, so the expectation is at most 1 for each of them, whatever the looks before were.
+
+`own_rate` is about the canary alone, against rates up to a limit, for failures that the reference shares.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.judges.sequential.dispersion import Floats
+
+if TYPE_CHECKING:
+    from analysis.judges.sequential.tally import Counts
+
+RATES = (0.5, 0.95)
+"""The rates of failure of a canary that is down."""
+_RATES = np.array(RATES)
+BEFORE = 0.5, 20.0
+"""Bad requests and requests of the reference, as if seen before the first look."""
+OWN = (0.5, 0.98)
+"""How far from the limit to 1 the alternatives of `own_rate` lie."""
+
+
+def evidence(max_ratio: float, seen: "Counts", look: "Counts") -> Floats:
+    """The log of each e-variable of one look; 0 for no requests."""
+    bad, requests = BEFORE
+    reference = ((seen.reference_bad + bad) / (seen.reference_requests + requests))[..., None]
+    reference = np.minimum(reference, _RATES / (2 * max_ratio))  # else the pair would be no alternative
+    canary_n, reference_n = look.canary_requests[..., None], look.reference_requests[..., None]
+    null = _closest(max_ratio, canary_n, _RATES, reference_n, reference)
+    null_canary = np.minimum(max_ratio * null, 1.0)
+    canary_bad, reference_bad = look.canary_bad[..., None], look.reference_bad[..., None]
+    return np.asarray(
+        canary_bad * np.log(_RATES / null_canary)
+        + (canary_n - canary_bad) * np.log((1 - _RATES) / (1 - null_canary))
+        + reference_bad * np.log(reference / null)
+        + (reference_n - reference_bad) * np.log((1 - reference) / (1 - null))
+    )
+
+
+def _closest(
+    max_ratio: float, canary_n: Floats, canary: Floats, reference_n: Floats, reference: Floats
+) -> Floats:
+    """The reference's rate of the pair (maxRatio * rate, rate) that is closest to the alternative.
+
+    The derivative of the expected log likelihood is a quadratic in the rate: a r^2 - b r + c = 0, and the
+    root that keeps both rates below 1 is the lesser one.
+    """
+    total = np.maximum(canary_n + reference_n, 1e-300)
+    a = max_ratio * total
+    b = canary_n * (canary + max_ratio) + reference_n * (1 + max_ratio * reference)
+    c = canary_n * canary + reference_n * reference
+    root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
+    rate = 2 * c / np.maximum(b + root, 1e-300)
+    return np.clip(rate, 1e-9, (1 - 1e-9) / max(max_ratio, 1.0))
+
+
+def own_rate(limit: float, requests: Floats, bad: Floats) -> Floats:
+    """The log evidence that the canary's own rate of bad requests is above the limit; -inf if that is 1."""
+    if limit >= 1:
+        return np.full(np.shape(requests), -math.inf)
+    limit = max(limit, 1e-9)
+    rates = limit + (1 - limit) * np.array(OWN)
+    logs = bad[..., None] * np.log(rates / limit) + (requests - bad)[..., None] * np.log(
+        (1 - rates) / (1 - limit)
+    )
+    return np.asarray(np.logaddexp.reduce(logs - math.log(len(OWN)), axis=-1))
