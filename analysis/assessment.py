@@ -6,7 +6,7 @@ failures, and only then does reaching the count mean success.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from analysis.judgement import COMPLETED
+from analysis.judgement import COMPLETED, VERDICT, under_way
 from analysis.validation import CONSECUTIVE_ERROR_LIMIT, effective_count, whole
 from rollouts.api.analysis import AnalysisPhase, Measurement, Metric, MetricResult, RunSummary
 
@@ -48,9 +48,11 @@ def assess(metric: Metric, result: MetricResult, *, stopping: bool) -> MetricRes
 
 def _phase(metric: Metric, result: MetricResult, *, stopping: bool) -> Verdict:
     latest = last(result)
+    if settled := settled_by_judge(result):
+        return settled
     if latest is None:
         return ("Successful", "") if stopping else ("Pending", "")
-    if latest.phase not in COMPLETED:
+    if under_way(latest):
         return "Running", ""
     phase, reason = limit_exceeded(metric, result)
     if phase:
@@ -62,6 +64,14 @@ def _phase(metric: Metric, result: MetricResult, *, stopping: bool) -> Verdict:
     if count is not None and result.count >= count:
         return _at_count(metric, result, count)
     return ("Successful", "") if stopping else ("Running", "")
+
+
+def settled_by_judge(result: MetricResult) -> Verdict | None:
+    """The phase that the judge of the metric has settled, whatever the limits are."""
+    for phase in _FROM_BEST_TO_WORST:
+        if result.metadata.get(VERDICT) == phase and phase in COMPLETED:
+            return phase, result.evidence.reason if result.evidence else ""
+    return None
 
 
 def limit_exceeded(metric: Metric, result: MetricResult) -> Verdict:
@@ -97,7 +107,9 @@ def _at_count(metric: Metric, result: MetricResult, count: int) -> Verdict:
 
 
 def reason(metric: Metric, result: MetricResult) -> str:
-    """Why a completed metric did not succeed, as far as its counts tell."""
+    """Why a completed metric did not succeed, as far as its judge and its counts tell."""
+    if settled := settled_by_judge(result):
+        return settled[1]
     phase, text = limit_exceeded(metric, result)
     if phase:
         return text
@@ -134,7 +146,7 @@ def summarise(
         worst = result.phase
         if text := reason(metric, result) if worst != "Successful" else "":
             message = f'Metric "{metric.name}" assessed {worst} due to {text}'
-            if result.message:
+            if result.message and result.message != text:
                 message += f': "Error Message: {result.message}"'
     return worst or "Successful", message
 

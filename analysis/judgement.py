@@ -1,12 +1,43 @@
-"""One measurement, judged by the conditions of its metric. Pure."""
+"""One measurement, judged by the conditions of its metric: the judge `threshold`. Pure."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from analysis.conditions import ConditionError, evaluate
 from analysis.values import absent, decode
-from rollouts.api.analysis import AnalysisPhase, Measurement, Metric
+from rollouts.api.analysis import AnalysisPhase, Evidence, Measurement, Metric
+from rollouts.api.meta import dump
 
 COMPLETED: frozenset[AnalysisPhase] = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
+
+JUDGE = "judge"
+"""Note on a metric: what its judge has to remember."""
+VERDICT = "verdict"
+"""Note on a metric: the phase that its judge has settled, whatever the limits are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A measurement with all that its judge makes of it; recorded and written in one piece."""
+
+    measurement: Measurement
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What changes in the metadata of the metric; an empty text removes a note."""
+    evidence: Evidence | None = None
+    """What the metric now rests on; None leaves what was."""
+    proven: bool | None = None
+    """Whether the canary is proven good; None leaves what was."""
+
+
+def under_way(measurement: Measurement | None) -> bool:
+    """Whether a measurement is still to be gone on with; one that is Pending and finished was not judged."""
+    return measurement is not None and measurement.phase not in COMPLETED and not not_judged(measurement)
+
+
+def not_judged(measurement: Measurement) -> bool:
+    """Whether a value was measured and does not count: it came too early, or there was none to wait for."""
+    return measurement.phase == "Pending" and measurement.finished_at is not None
 
 
 def judge(metric: Metric, measurement: Measurement, now: datetime) -> Measurement:
@@ -52,6 +83,38 @@ def _verdict(metric: Metric, measurement: Measurement, now: datetime) -> tuple[A
     if passed or not metric.success_condition:
         return "Successful", measurement.message
     return ("Inconclusive" if metric.failure_condition else "Failed"), measurement.message
+
+
+def evidence(metric: Metric, measurement: Measurement) -> Evidence:
+    """What the verdict on one measurement rests on: the value, the condition that decided, the query."""
+    return Evidence(judge="threshold", query=asked(metric, measurement), reason=_reason(metric, measurement))
+
+
+def _reason(metric: Metric, measurement: Measurement) -> str:
+    shown, success, failure = _shown(measurement.value), metric.success_condition, metric.failure_condition
+    if measurement.phase == "Error" or not measurement.value:
+        return measurement.message
+    if measurement.phase == "Failed" and failure:
+        return f'{shown} satisfies failureCondition "{failure}"'
+    if measurement.phase == "Failed":
+        return f'{shown} does not satisfy successCondition "{success}"'
+    if measurement.phase == "Inconclusive":
+        return f'{shown} satisfies neither successCondition "{success}" nor failureCondition "{failure}"'
+    if success:
+        return f'{shown} satisfies successCondition "{success}"'
+    return f'{shown} does not satisfy failureCondition "{failure}"' if failure else f"{shown} is a value"
+
+
+def asked(metric: Metric, measurement: Measurement) -> str:
+    """What was asked of the source, as far as one text says it."""
+    told = next((text for name, text in measurement.metadata.items() if name.startswith("Resolved")), "")
+    if told:
+        return told
+    for settings in dump(metric.provider).values():
+        for name in ("query", "url", "metric"):
+            if isinstance(settings.get(name), str):
+                return str(settings[name])
+    return ""
 
 
 def _shown(value: str) -> str:

@@ -11,35 +11,25 @@ from typing import Literal
 
 from analysis import arguments
 from analysis.assessment import assess, count_phases, last, summarise
-from analysis.judgement import COMPLETED
+from analysis.judgement import COMPLETED, VERDICT, Judged, not_judged, under_way
+from analysis.schedule import Task, Times, due, gave_up, next_time
 from analysis.templates import require_valid
-from analysis.validation import effective_count, interval, matching
+from analysis.validation import matching
 from rollouts.api.analysis import (
     AnalysisPhase,
     AnalysisRun,
     AnalysisRunStatus,
+    Evidence,
     Measurement,
     Metric,
     MetricResult,
 )
-from rollouts.api.duration import parse_duration
 from rollouts.api.errors import InvalidSpec
 
-ERROR_RETRY = timedelta(seconds=10)
-"""When a measurement that ended in Error is taken again, whatever the interval."""
+NOT_JUDGED = "notJudged"
+"""Note on a metric: how many values were measured and not judged."""
 KEPT_MEASUREMENTS = 10
 """Measurements kept for each metric, unless the run says otherwise."""
-RESUME_EVERY = timedelta(seconds=10)
-"""When to look again at a measurement under way that names no time itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A measurement to take, to go on with, or to end."""
-
-    metric: str
-    do: Literal["measure", "resume", "terminate"]
-    previous: Measurement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +67,10 @@ def plan(run: AnalysisRun, now: datetime) -> RunPlan:
         return _refuse(run, error, now)
     started = run.status.started_at or now
     results = {result.name: result for result in run.status.metric_results}
+    times = Times(started=started, now=now, milestones=run.spec.milestones)
+    for metric in metrics:
+        if metric.name not in results and (reason := gave_up(metric, times)):
+            results[metric.name] = _never_began(metric.name, reason, dry_run=metric.name in dry)
     stopping = run.spec.terminate
     # Twice: a metric that ends badly in the first round stops the others in the second.
     for _ in range(2):
@@ -92,20 +86,20 @@ def plan(run: AnalysisRun, now: datetime) -> RunPlan:
     tasks = tuple(
         task
         for metric in metrics
-        if (task := _due(metric, results.get(metric.name), started, now, stopping=stopping))
+        if (task := due(metric, results.get(metric.name), times, stopping=stopping))
     )
     status = _status(run, metrics, results, dry=dry, started=started, now=now, stopping=stopping, kept=kept)
-    times = [
+    moments = [
         moment
         for metric in metrics
-        if (moment := _next(metric, results.get(metric.name), started, now, stopping=stopping))
+        if (moment := next_time(metric, results.get(metric.name), times, stopping=stopping))
     ]
     done = status.phase in COMPLETED
     return RunPlan(
         tasks=() if done else tasks,
         status=status,
         events=_events(run.status, status),
-        requeue_after=None if done or not times else max(min(times) - now, timedelta()),
+        requeue_after=None if done or not moments else max(min(moments) - now, timedelta()),
     )
 
 
@@ -124,25 +118,41 @@ def resolved(run: AnalysisRun, secrets: Mapping[str, str] | None = None) -> tupl
 
 
 def record(
-    run: AnalysisRun, metric: str, measurement: Measurement, *, dry_run: bool = False, ended: bool = False
+    run: AnalysisRun,
+    metric: str,
+    judged: Judged | Measurement,
+    *,
+    dry_run: bool = False,
+    ended: bool = False,
 ) -> AnalysisRun:
     """The run with one more measurement, or with its measurement under way brought up to date.
+
+    What the judge makes of it comes with it, so that a look is either counted and remembered or neither.
 
     Args:
         run: What has been measured so far.
         metric: Whose measurement it is.
-        measurement: Judged, or still Running.
+        judged: The measurement, judged or still Running, with what its judge makes of it, if it had one.
         dry_run: Whether the outcome counts for nothing but itself.
         ended: Whether it was ended before its time. If it says Successful then, that is not counted as one.
     """
+    if isinstance(judged, Measurement):
+        judged = Judged(measurement=judged)
     known = next((result for result in run.status.metric_results if result.name == metric), None)
     result = known or MetricResult(name=metric, phase="Running", dry_run=dry_run)
-    latest = last(result)
-    earlier = result.measurements
-    if latest is not None and latest.phase not in COMPLETED:
-        earlier = earlier[:-1]
-    counted = result if ended and measurement.phase == "Successful" else _count(result, measurement.phase)
-    updated = counted.model_copy(update={"measurements": (*earlier, measurement)})
+    measurement = judged.measurement
+    earlier = result.measurements[:-1] if under_way(last(result)) else result.measurements
+    counted = result if ended and measurement.phase == "Successful" else _count(result, measurement)
+    resolved_as = {name: text for name, text in measurement.metadata.items() if name.startswith("Resolved")}
+    notes = {**counted.metadata, **resolved_as, **judged.notes}
+    updated = counted.model_copy(
+        update={
+            "measurements": (*earlier, measurement),
+            "metadata": {name: text for name, text in notes.items() if text},
+            "evidence": judged.evidence or counted.evidence,
+            "proven": counted.proven if judged.proven is None else judged.proven,
+        }
+    )
     if known is None:
         results = (*run.status.metric_results, updated)
     else:
@@ -150,8 +160,24 @@ def record(
     return run.model_copy(update={"status": run.status.model_copy(update={"metric_results": results})})
 
 
-def _count(result: MetricResult, phase: AnalysisPhase) -> MetricResult:
+def _never_began(name: str, reason: str, *, dry_run: bool) -> MetricResult:
+    return MetricResult(
+        name=name,
+        phase="Pending",
+        message=reason,
+        dry_run=dry_run,
+        metadata={VERDICT: "Inconclusive"},
+        evidence=Evidence(reason=reason),
+    )
+
+
+def _count(result: MetricResult, measurement: Measurement) -> MetricResult:
     """An Error is counted apart: it is no answer, and the measurement will be taken again."""
+    if not_judged(measurement):  # An answer all the same, so that no errors in a row are left.
+        before = result.metadata.get(NOT_JUDGED, "")
+        metadata = {**result.metadata, NOT_JUDGED: str(int(before) + 1 if before.isdigit() else 1)}
+        return result.model_copy(update={"consecutive_error": 0, "metadata": metadata})
+    phase = measurement.phase
     if phase not in COMPLETED:
         return result
     if phase == "Error":
@@ -201,44 +227,6 @@ def _refuse(run: AnalysisRun, error: InvalidSpec, now: datetime) -> RunPlan:
         }
     )
     return RunPlan(status=status, events=_events(run.status, status))
-
-
-def _due(
-    metric: Metric, result: MetricResult | None, started: datetime, now: datetime, *, stopping: bool
-) -> Task | None:
-    if result is not None and result.phase in COMPLETED:
-        return None
-    latest = last(result)
-    if latest is not None and latest.phase not in COMPLETED:
-        if stopping:
-            return Task(metric=metric.name, do="terminate", previous=latest)
-        if latest.resume_at is not None and latest.resume_at > now:
-            return None
-        return Task(metric=metric.name, do="resume", previous=latest)
-    moment = _next(metric, result, started, now, stopping=stopping)
-    return Task(metric=metric.name, do="measure") if moment is not None and moment <= now else None
-
-
-def _next(
-    metric: Metric, result: MetricResult | None, started: datetime, now: datetime, *, stopping: bool
-) -> datetime | None:
-    """When there is next something to do for this metric; None for never."""
-    latest = last(result)
-    if result is not None and result.phase in COMPLETED:
-        return None
-    if latest is not None and latest.phase not in COMPLETED:
-        return now if stopping else latest.resume_at or now + RESUME_EVERY
-    if stopping:
-        return None
-    if result is None or latest is None:
-        return started + (parse_duration(metric.initial_delay) if metric.initial_delay else timedelta())
-    count = effective_count(metric)
-    if count is not None and result.count >= count:
-        return None
-    finished = latest.finished_at or now
-    if latest.phase == "Error":
-        return finished + ERROR_RETRY
-    return finished + (interval(metric) or ERROR_RETRY)
 
 
 def _status(

@@ -5,12 +5,15 @@ import base64
 import binascii
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from analysis import arguments
 from analysis import run as runs
-from analysis.judgement import COMPLETED, judge
+from analysis.judgement import COMPLETED, Judged
+from analysis.looks import conclude
 from analysis.providers.registry import Providers, provider_of
+from analysis.schedule import Task
 from rollouts.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, Metric
 from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import Object, dump
@@ -92,7 +95,7 @@ class AnalysisRunReconciler:
         await write_status(self._client, ANALYSIS_RUNS, seen, dump(status))
         self._recorder.record(seen, "AnalysisRunError", message, "Warning")
 
-    async def _carry_out(self, run: AnalysisRun, tasks: tuple[runs.Task, ...]) -> AnalysisRun:
+    async def _carry_out(self, run: AnalysisRun, tasks: tuple[Task, ...]) -> AnalysisRun:
         """Do what is due, all at the same time, and note what came of it in the order of the metrics."""
         dry = runs.dry_metrics(run)
         try:
@@ -121,12 +124,12 @@ class AnalysisRunReconciler:
     async def _collect(
         self,
         run: AnalysisRun,
-        tasks: tuple[runs.Task, ...],
-        jobs: list[asyncio.Task[Measurement]],
+        tasks: tuple[Task, ...],
+        jobs: list[asyncio.Task[Judged]],
         dry: frozenset[str],
     ) -> AnalysisRun:
         """The run with what was measured; once its verdict is known, what still hangs is not waited for."""
-        taken: dict[int, Measurement] = {}
+        taken: dict[int, Judged] = {}
         pending, noted, wait = set(jobs), run, None
         while pending:
             done, pending = await asyncio.wait(pending, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
@@ -146,7 +149,7 @@ class AnalysisRunReconciler:
                 wait = GRACE.total_seconds()
         return noted
 
-    def _broken(self, run: AnalysisRun, task: runs.Task, error: Exception) -> Measurement:
+    def _broken(self, run: AnalysisRun, task: Task, error: Exception) -> Judged:
         """A mistake in a provider is an error of its metric, not of the controller or of other metrics."""
         kind = type(error).__name__
         _log.error(
@@ -155,13 +158,12 @@ class AnalysisRunReconciler:
             extra={"analysisrun": f"{run.metadata.namespace}/{run.metadata.name}", "metric": task.metric},
         )
         now = self._clock()
-        return _failed(now, f"the provider failed unexpectedly: {kind}").model_copy(
-            update={"finished_at": now}
-        )
+        broken = _failed(now, f"the provider failed unexpectedly: {kind}")
+        return Judged(measurement=broken.model_copy(update={"finished_at": now}))
 
     async def _measure(
-        self, run: AnalysisRun, metric: Metric, task: runs.Task, secrets: tuple[str, ...]
-    ) -> Measurement:
+        self, run: AnalysisRun, metric: Metric, task: Task, secrets: tuple[str, ...]
+    ) -> Judged:
         started = (task.previous.started_at if task.previous else None) or self._clock()
         try:
             async with self._room, asyncio.timeout(MEASUREMENT_LIMIT.total_seconds()):
@@ -174,15 +176,9 @@ class AnalysisRunReconciler:
             taken = _failed(started, f"no measurement within {MEASUREMENT_LIMIT}")
         except RolloutsError as error:
             taken = _failed(started, str(error))
-        judged = judge(metric, taken, self._clock())
-        return judged.model_copy(
-            update={
-                "started_at": judged.started_at or started,
-                "message": arguments.redact(judged.message, secrets),
-                "value": arguments.redact(judged.value, secrets),
-                "metadata": {name: arguments.redact(text, secrets) for name, text in judged.metadata.items()},
-            }
-        )
+        now = self._clock()
+        sound = taken.model_copy(update={"started_at": taken.started_at or started})
+        return _hidden(conclude(run, metric, sound, now), secrets)
 
     async def _secrets(self, run: AnalysisRun) -> dict[str, str]:
         """The values of the arguments that come from Secrets, read anew for each measurement."""
@@ -238,6 +234,24 @@ def time_to_live(run: AnalysisRun) -> int | None:
         "Failed": strategy.seconds_after_failure,
     }.get(run.status.phase)
     return special if special is not None else strategy.seconds_after_completion
+
+
+def _hidden(judged: Judged, secrets: tuple[str, ...]) -> Judged:
+    """Without the secrets wherever words of the source or of the spec stand; notes hold numbers and times."""
+    measurement, evidence = judged.measurement, judged.evidence
+    shown = measurement.model_copy(
+        update={
+            "message": arguments.redact(measurement.message, secrets),
+            "value": arguments.redact(measurement.value, secrets),
+            "metadata": {
+                name: arguments.redact(text, secrets) for name, text in measurement.metadata.items()
+            },
+        }
+    )
+    if evidence is not None:
+        texts = {name: arguments.redact(getattr(evidence, name), secrets) for name in ("query", "reason")}
+        evidence = evidence.model_copy(update=texts)
+    return replace(judged, measurement=shown, evidence=evidence)
 
 
 def _failed(started: datetime, message: str) -> Measurement:

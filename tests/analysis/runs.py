@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from analysis.judgement import judge
+from analysis.looks import conclude
 from analysis.run import RunPlan, dry_metrics, plan, record, resolved
 from analysis.values import encode
 from rollouts.api.analysis import AnalysisRun, Measurement
@@ -47,7 +47,7 @@ def step(run: AnalysisRun, seconds: float, values: dict[str, Any]) -> tuple[Anal
             if isinstance(answer, Exception)
             else Measurement(value=encode(answer), started_at=now, finished_at=now)
         )
-        judged = judge(metrics[task.metric], taken, now)
+        judged = conclude(run, metrics[task.metric], taken, now)
         run = record(run, task.metric, judged, dry_run=task.metric in dry_metrics(run))
     second = plan(run, now)
     return run.model_copy(update={"status": second.status}), second
