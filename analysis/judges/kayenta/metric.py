@@ -14,6 +14,8 @@ from rollouts.api.judges import KayentaEffectSize, KayentaJudge
 
 FAILED = "Metric Classification Failed"
 """How the reason of an Error begins."""
+GREATEST = 1e100
+"""Beyond this a value is no measurement, and means and differences need not be finite."""
 
 
 def classify_metric(
@@ -89,6 +91,6 @@ def _number(point: object, place: int) -> float:
         value = float(point)
     except OverflowError:
         value = math.inf
-    if math.isinf(value):
-        raise ValueError(f"point {place + 1} is infinite")
+    if abs(value) > GREATEST:
+        raise ValueError(f"point {place + 1} is infinite, or as good as")
     return value

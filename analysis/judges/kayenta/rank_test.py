@@ -45,7 +45,7 @@ def mann_whitney_test(experiment: Values, control: Values, confidence: float = 0
         Untestable: all values are tied at some shift, or are too large to be subtracted.
     """
     x, y = np.sort(experiment), np.sort(control)
-    low, high = float(x[0] - y[-1]), float(x[-1] - y[0])
+    low, high = float(x[0]) - float(y[-1]), float(x[-1]) - float(y[0])
     if not (math.isfinite(low) and math.isfinite(high)):
         raise Untestable("the values are infinite, or too far apart to be compared")
     z = NormalDist().inv_cdf((1.0 - confidence) / 2)

@@ -1,0 +1,103 @@
+"""What is measured for the judge `kayenta`: the shape it reads, what it refuses, and what it says of it."""
+
+import json
+
+import pytest
+
+from analysis.judges.kayenta import NoSeries, classify_metric, evidence, judge, read_series
+from analysis.values import decode
+from rollouts.api.judges import KayentaJudge
+
+SLOW = [200 + step for step in range(30)]
+FAST = [100 + step for step in range(30)]
+
+
+def test_the_canary_is_compared_with_stable_and_a_missing_point_is_null():
+    series = read_series(decode('{"canary": [1, null, 3.5], "stable": [2, NaN]}'))
+    assert series.experiment == (1.0, None, 3.5)
+    assert len(series.control) == 2
+    assert series.against == "stable"
+
+
+def test_where_there_is_a_baseline_the_canary_is_compared_with_it():
+    series = read_series({"canary": [1], "stable": [2], "baseline": [3]})
+    assert series.control == (3.0,)
+    assert series.against == "baseline"
+
+
+REFUSED = [
+    (None, 'the value must be {"canary": [...], "stable": [...]}'),
+    ([1, 2], 'the value must be {"canary": [...], "stable": [...]}'),
+    ({}, '"canary" must be one series, a list of numbers with null for a missing point'),
+    ({"canary": [1]}, '"stable" must be one series, a list of numbers with null for a missing point'),
+    (
+        {"canary": 1, "stable": [1]},
+        '"canary" must be one series, a list of numbers with null for a missing point',
+    ),
+    ({"canary": [1], "stable": ["2"]}, "point 1 of \"stable\" is '2', no number"),
+    ({"canary": [True], "stable": [1]}, "point 1 of \"canary\" is 'True', no number"),
+    ({"canary": [float("inf")], "stable": [1]}, 'point 1 of "canary" is infinite'),
+    ({"canary": [10**400], "stable": [1]}, 'point 1 of "canary" is infinite'),
+    (
+        {"canary": [[1, 2]] * 10_000, "stable": [1]},
+        'point 1 of "canary" is a series itself; the query must give one, not several',
+    ),
+    ({"canary": [1] * 10_001, "stable": [1]}, '"canary" has 10001 points; at most 10000 are judged'),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
+def test_another_shape_is_refused_with_its_place(value, message):
+    with pytest.raises(NoSeries) as caught:
+        read_series(value)
+    assert str(caught.value) == message
+
+
+def test_the_evidence_says_what_was_compared_and_by_how_much_it_differs():
+    shown = evidence(classify_metric("latency", KayentaJudge(), SLOW, FAST), "stable", looks=3)
+    assert (shown.judge, shown.against, shown.looks) == ("kayenta", "stable", 3)
+    assert shown.canary.requests == 30
+    assert shown.reference.requests == 30
+    assert shown.ratio == pytest.approx(1.87, abs=0.01)
+    assert shown.reason.startswith(
+        "High: latency was classified as High; the canary's values are shifted by 100 ("
+    )
+    assert shown.reason.endswith("comparing 30 points with 30 of stable")
+
+
+def test_the_evidence_is_json_whatever_was_measured():
+    for experiment, control in (([], [1]), ([0, 0], [1, 2]), ([0.0] * 9, [5.0] * 9), (["x"], [1])):
+        found = classify_metric("m", KayentaJudge(), experiment, control)
+        text = evidence(found, "stable").model_dump_json()
+        json.loads(text, parse_constant=pytest.fail)
+
+
+def test_a_critical_metric_without_data_fails_the_run_and_says_which():
+    found = classify_metric("latency", KayentaJudge(critical=True), [None] * 30, FAST)
+    verdict = judge([found, classify_metric("other", KayentaJudge(), FAST, FAST)])
+    assert verdict.phase == "Failed"
+    assert verdict.reason == "Canary Failed: Missing data for latency"
+
+
+def test_a_metric_that_must_have_data_fails_without_it_and_only_itself():
+    found = classify_metric("latency", KayentaJudge(must_have_data=True), [], FAST)
+    assert found.label == "NodataFailMetric"
+    good = [classify_metric(name, KayentaJudge(), FAST, FAST) for name in ("a", "b", "c")]
+    verdict = judge([found, *good])
+    assert (verdict.score, verdict.phase) == (75.0, "Inconclusive")
+
+
+def test_half_of_the_metrics_without_data_is_no_score():
+    metrics = [
+        classify_metric("a", KayentaJudge(), [], FAST),
+        classify_metric("b", KayentaJudge(), FAST, FAST),
+    ]
+    verdict = judge(metrics)
+    assert (verdict.score, verdict.phase) == (0.0, "Failed")
+    assert verdict.reason == "Canary Failed: 50% or more metrics returned NODATA"
+
+
+def test_values_in_milliseconds_against_values_in_seconds_are_a_difference():
+    found = classify_metric("latency", KayentaJudge(), [point * 1000 for point in FAST], FAST)
+    assert found.label == "High"
+    assert evidence(found, "stable").ratio == pytest.approx(1000)
