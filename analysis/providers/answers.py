@@ -33,9 +33,13 @@ def no_data(
     return Measurement(started_at=started, finished_at=now, message=message, metadata=dict(metadata or {}))
 
 
-def error(started: datetime, now: datetime, message: str) -> Measurement:
+def error(
+    started: datetime, now: datetime, message: str, metadata: Mapping[str, str] | None = None
+) -> Measurement:
     """A measurement that could not be taken."""
-    return Measurement(phase="Error", started_at=started, finished_at=now, message=message)
+    return Measurement(
+        phase="Error", started_at=started, finished_at=now, message=message, metadata=dict(metadata or {})
+    )
 
 
 def running(started: datetime, resume_at: datetime, metadata: Mapping[str, str]) -> Measurement:

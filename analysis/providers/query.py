@@ -63,6 +63,10 @@ class Answer:
     result: float | list[float]
     """A number for a scalar, a list of numbers for a vector or a range; an empty list is no data."""
     warnings: tuple[str, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
+    """Of the series of a vector or a range, in their order."""
+    points: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Of a range: time and number of each point, by series."""
 
 
 class QueryFailed(Unavailable):
@@ -96,16 +100,16 @@ class _Session(requests.Session):
         return answer
 
 
-async def ask(target: Target, query: str, span: Span | None = None) -> Answer:
-    """Run the query, for now or over a span of time.
+async def ask(target: Target, query: str, span: Span | None = None, *, at: datetime | None = None) -> Answer:
+    """Run the query, for now (by the server's clock), for another moment, or over a span of time.
 
     Raises:
         QueryFailed: the server is down, slow, refuses the query, or answers with something else.
     """
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, _ask, target, query, span)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _ask, target, query, span, at)
 
 
-def _ask(target: Target, query: str, span: Span | None) -> Answer:
+def _ask(target: Target, query: str, span: Span | None, at: datetime | None) -> Answer:
     where = f"Prometheus at {without_credentials(target.address)}"
     if not target.address.startswith(("http://", "https://")):
         raise QueryFailed(
@@ -114,11 +118,11 @@ def _ask(target: Target, query: str, span: Span | None) -> Answer:
     with _Session(target) as session:
         try:
             server = _connect(target, session)
-            if span is None:
-                numbers = _numbers(server.custom_query(query))
-            else:
-                numbers = _over_time(server.custom_query_range(query, span.start, span.end, span.step))
-            return Answer(result=numbers, warnings=_warnings(session.content))
+            if span is not None:
+                found = server.custom_query_range(query, span.start, span.end, span.step)
+                return _over_time(found, _warnings(session.content))
+            when = {} if at is None else {"time": f"{at.timestamp():.3f}"}
+            return _at_once(server.custom_query(query, params=when), _warnings(session.content))
         except QueryFailed as error:
             reason = str(error)
         except PrometheusApiClientException:
@@ -156,18 +160,25 @@ def _unreachable(detail: str, target: Target) -> str:
     return f"did not answer within {target.timeout} s" if "timed out" in detail else "cannot be reached"
 
 
-def _numbers(result: Any) -> float | list[float]:
+def _at_once(result: Any, warnings: tuple[str, ...]) -> Answer:
     """A scalar comes as a bare pair of time and value, a vector as a list of series with such a pair each."""
     if len(result) == 2 and not isinstance(result[0], dict):
-        return _number(result[1])
+        return Answer(result=_number(result[1]), warnings=warnings)
     if any("value" not in series for series in result):
         raise QueryFailed("answered with a range or with histograms; the query must give one number a series")
-    return [_number(series["value"][1]) for series in result]
+    numbers = [_number(series["value"][1]) for series in result]
+    return Answer(result=numbers, warnings=warnings, labels=_labels(result))
 
 
-def _over_time(result: Any) -> list[float]:
+def _over_time(result: Any, warnings: tuple[str, ...]) -> Answer:
     """The numbers of all series, one series after the other, as upstream has them."""
-    return [_number(pair[1]) for series in result for pair in series["values"]]
+    points = tuple(tuple((float(at), _number(text)) for at, text in series["values"]) for series in result)
+    numbers = [number for series in points for _, number in series]
+    return Answer(result=numbers, warnings=warnings, labels=_labels(result), points=points)
+
+
+def _labels(result: Any) -> tuple[Mapping[str, str], ...]:
+    return tuple(dict(series.get("metric") or {}) for series in result)
 
 
 def _number(text: str) -> float:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from analysis.providers.traffic.provider import ENVOY_STATS
+from analysis.providers.traffic.envoy import STATS
 from rollouts.embedded import node
 from rollouts.embedded.node import ADMIN_PORT, NAMESPACE, Node
 from rollouts.embedded.pods import kubelet
@@ -117,7 +117,7 @@ async def _answers(client: Client) -> None:
     async with asyncio.timeout(30):
         while True:
             with suppress(ApiError):
-                await client.raw(ENVOY_STATS)
+                await client.raw(STATS)
                 return
             await asyncio.sleep(0.05)
 

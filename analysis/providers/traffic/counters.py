@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analysis.providers.counts import INFINITY, Arm, Unusable, bound
+
 _LINE = re.compile(r"^(envoy_cluster_upstream_rq_(?:xx|time_bucket))\{([^}]*)\}\s+(\S+)")
 _LABEL = re.compile(r'([A-Za-z_]+)="((?:\\.|[^"\\])*)"')
 
@@ -18,13 +20,19 @@ Counters = Mapping[str, Series]
 """Series by Envoy cluster, `namespace/service/port`."""
 
 
-def filter_expression(namespace: str, service: str) -> str:
+def filter_expression(namespace: str, *services: str) -> str:
     """The statistics to ask Envoy for. Its filter sees raw names: upstream_rq_5xx, not rq_xx."""
-    return rf"^cluster\.{re.escape(namespace)}/{re.escape(service)}/\d+\.upstream_rq_(\dxx|time)$"
+    names = "|".join(map(re.escape, services))
+    names = names if len(services) == 1 else f"({names})"
+    return rf"^cluster\.{re.escape(namespace)}/{names}/\d+\.upstream_rq_(\dxx|time)$"
 
 
 def read(text: str, namespace: str, service: str) -> Counters:
-    """Read the Prometheus text format; what is not about the Service is passed over."""
+    """Read the Prometheus text format; what is not about the Service is passed over.
+
+    Raises:
+        Unusable: a counter is named twice, with who knows which value.
+    """
     counters: dict[str, dict[str, float]] = {}
     for line in text.splitlines():
         found = _LINE.match(line)
@@ -40,7 +48,9 @@ def read(text: str, namespace: str, service: str) -> Counters:
             else f"le={labels.get('le', '')}"
         )
         if _NAME.fullmatch(name) and _COUNT.fullmatch(found[3]):
-            counters.setdefault(cluster, {})[name] = float(found[3])
+            if name in counters.setdefault(cluster, {}):
+                raise Unusable(f'Envoy names the counter "{name}" of cluster "{cluster}" twice')
+            counters[cluster][name] = float(found[3])
     return counters
 
 
@@ -122,13 +132,30 @@ def timed(series: Series) -> int:
     return round(max((count for name, count in series.items() if name.startswith("le=")), default=0.0))
 
 
+def arm(series: Series, *, latency: bool) -> Arm:
+    """One side of a comparison: Envoy's bounds are in ms, those of an Arm in seconds."""
+    if not latency:
+        return Arm(requests=requests(series), errors=series.get("5", 0.0))
+    buckets = {bound(name.removeprefix("le="), per_second=1000): series[name] for name in _buckets(series)}
+    return Arm(requests=timed(series), buckets=buckets or {INFINITY: 0.0})
+
+
 def pack(counters: Counters, *, latency: bool) -> str:
     """Write what one metric needs: into a measurement, where it outlives the controller.
 
     Envoy has 32 buckets, most of them equal to the one below; those are left out.
     """
-    kept = {cluster: _chosen(series, latency=latency) for cluster, series in counters.items()}
+    return json.dumps(_kept(counters, latency=latency), separators=(",", ":"))
+
+
+def pack_all(arms: Mapping[str, Counters], *, latency: bool) -> str:
+    """Write the counters of several sides."""
+    kept = {name: _kept(counters, latency=latency) for name, counters in arms.items()}
     return json.dumps(kept, separators=(",", ":"))
+
+
+def _kept(counters: Counters, *, latency: bool) -> Counters:
+    return {cluster: _chosen(series, latency=latency) for cluster, series in counters.items()}
 
 
 def _chosen(series: Series, *, latency: bool) -> Series:
@@ -145,10 +172,21 @@ def _chosen(series: Series, *, latency: bool) -> Series:
 def unpack(text: str) -> Counters | None:
     """Read what pack has written; None if it is something else."""
     try:
-        counters: Counters = json.loads(text)
-        return {
-            cluster: {name: float(count) for name, count in series.items() if _NAME.fullmatch(name)}
-            for cluster, series in counters.items()
-        }
+        return _counters(json.loads(text))
     except (ValueError, AttributeError, TypeError):
         return None
+
+
+def unpack_all(text: str) -> Mapping[str, Counters] | None:
+    """Read what pack_all has written; None if it is something else."""
+    try:
+        return {name: _counters(counters) for name, counters in json.loads(text).items()}
+    except (ValueError, AttributeError, TypeError):
+        return None
+
+
+def _counters(found: Mapping[str, Series]) -> Counters:
+    return {
+        cluster: {name: float(count) for name, count in series.items() if _NAME.fullmatch(name)}
+        for cluster, series in found.items()
+    }

@@ -2,32 +2,24 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from analysis.providers import arms
 from analysis.providers.answers import Clock, error, no_data, running, value
+from analysis.providers.looks import remaining
 from analysis.providers.query import ADDRESS_VARIABLE, QueryFailed, Target, ask, single
-from analysis.providers.traffic import counters, routes
-from analysis.providers.traffic.queries import QUERIES, Asked
+from analysis.providers.traffic import compare, counters, envoy, routes
+from analysis.providers.traffic.queries import NOT_APART, ROUTERS, Asked, of_window
+from analysis.providers.traffic.settings import checked, floor, quantile, window_of
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
-from rollouts.api.duration import format_duration, parse_duration
-from rollouts.api.errors import InvalidSpec, RolloutsError
+from rollouts.api.duration import format_duration
+from rollouts.api.errors import RolloutsError
 from rollouts.api.providers import TrafficMetric
 from rollouts.kube.client import Client
 
-ENVOY_CONTROLLER = "rollouts.io/envoy"
-"""The controller name of classes whose Envoy publishes its counters through the API server."""
-ENVOY_STATS = "/api/v1/namespaces/rollouts-system/services/envoy:admin/proxy/stats/prometheus"
-WINDOW = "30s"
-"""Of a metric that names neither a window nor an interval."""
-QUANTILE = 0.99
 TIMEOUT = 15
 """Seconds for looking up the route and reading the counters."""
-
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_EARLY = 0.9
-"""A window is over at nine tenths of it; the timers of a busy controller are not exact."""
 
 
 class TrafficProvider:
@@ -45,17 +37,41 @@ class TrafficProvider:
 
     async def measure(self, run: AnalysisRun, metric: Metric, previous: Measurement | None) -> Measurement:
         started = (previous.started_at if previous else None) or self._clock()
+        notes: Mapping[str, str] = {}
         try:
-            spec = _checked(metric.provider.traffic)
+            spec = checked(metric.provider.traffic)
+            look = compare.Look(run=run, metric=metric, spec=spec, previous=previous, started=started)
             async with asyncio.timeout(TIMEOUT):
-                found = await routes.find(self._client, run.metadata.namespace, spec.service)
-                if any(route.controller == ENVOY_CONTROLLER for route in found):
+                if spec.stable_service:
+                    notes = look.kept()
+                    return await self._compare(look)
+                namespace = run.metadata.namespace
+                found = (await routes.find(self._client, namespace, spec.service))[spec.service]
+                if any(route.controller == envoy.CONTROLLER for route in found):
                     return await self._from_envoy(run, metric, spec, previous, started)
                 return await self._from_prometheus(run, metric, spec, found, started)
         except TimeoutError:
-            return error(started, self._clock(), f"the traffic router did not answer within {TIMEOUT} s")
+            message = f"the traffic router did not answer within {TIMEOUT} s"
+            return error(started, self._clock(), message, notes)
+        except arms.NoAnswer as nothing:
+            return no_data(started, self._clock(), f"traffic: {nothing}", notes)
         except RolloutsError as failure:
-            return error(started, self._clock(), f"traffic: {failure}")
+            return error(started, self._clock(), f"traffic: {failure}", notes)
+
+    async def _compare(self, look: compare.Look) -> Measurement:
+        services = look.services
+        found = await routes.find(self._client, look.run.metadata.namespace, *services.values())
+        sides = {side: found[service] for side, service in services.items()}
+        if all(any(route.controller == envoy.CONTROLLER for route in routes) for routes in sides.values()):
+            return await compare.from_envoy(self._client, self._clock, look)
+        everywhere = set.intersection(*({route.controller for route in found} for found in sides.values()))
+        known = next((name for name in ROUTERS if name in everywhere), None)
+        if known is None:
+            raise _uncounted([route for found in sides.values() for route in found])
+        chosen = {
+            side: next(route for route in found if route.controller == known) for side, found in sides.items()
+        }
+        return await compare.from_prometheus(self._target(chosen["canary"]), self._clock, look, chosen)
 
     async def terminate(self, run: AnalysisRun, metric: Metric, previous: Measurement) -> Measurement:
         """Nothing is left behind in the cluster; the unfinished window is no answer."""
@@ -75,22 +91,18 @@ class TrafficProvider:
         previous: Measurement | None,
         started: datetime,
     ) -> Measurement:
-        window = _window(spec, metric)
+        window = window_of(spec, metric)
         latency = spec.metric == "latency"
-        query = {"usedonly": "", "filter": counters.filter_expression(run.metadata.namespace, spec.service)}
-        text = await self._client.raw(ENVOY_STATS, query)
+        after = (await envoy.stats(self._client, run.metadata.namespace, (spec.service,)))[spec.service]
         now = self._clock()
-        if not isinstance(text, str):
-            return error(started, now, "Envoy's statistics are not in Prometheus' text format")
-        after = counters.read(text, run.metadata.namespace, spec.service)
         base = _base(previous) or _base(_last_finished(run, metric), not_before=now - 2 * window)
         if base is None:
             packed = counters.pack(after, latency=latency)
             return running(started, now + window, {"at": now.isoformat(), "counters": packed})
-        at, before = base
-        if now - at < window * _EARLY:
+        at, before = min(base[0], now), base[1]
+        if left := remaining(at, now, window):
             packed = counters.pack(before, latency=latency)
-            return running(started, at + window, {"at": at.isoformat(), "counters": packed})
+            return running(started, now + left, {"at": at.isoformat(), "counters": packed})
         metadata = {"at": now.isoformat(), "counters": counters.pack(after, latency=latency)}
         counted = counters.between(before, after)
         return _conclude(spec, counted, now - at, started=started, now=now, metadata=metadata)
@@ -103,68 +115,40 @@ class TrafficProvider:
         found: Sequence[routes.Route],
         started: datetime,
     ) -> Measurement:
-        known = next((route for route in found if route.controller in QUERIES), None)
+        known = next((route for route in found if route.controller in ROUTERS), None)
         if known is None:
-            seen = ", ".join(f"{route.name} by {route.controller}" for route in found)
-            raise routes.NoRoute(
-                f"no built-in metrics for {seen}; there are some for "
-                f"{', '.join((ENVOY_CONTROLLER, *QUERIES))}; "
-                "use provider.prometheus with a query of your own"
-            )
-        address = self._environ.get(ADDRESS_VARIABLE, "")
-        if not address:
-            raise QueryFailed(
-                f"{known.name} is measured by Prometheus ({known.controller}): set {ADDRESS_VARIABLE} "
-                "for the controller"
-            )
-        queries = QUERIES[known.controller](
-            Asked(
-                namespace=run.metadata.namespace,
-                service=spec.service,
-                window=_window(spec, metric),
-                quantile=_quantile(spec),
-                canary=known.canary,
-            )
-        )
-        target = Target(address=address, timeout=TIMEOUT)
+            raise _uncounted(found)
+        target = self._target(known)
+        asked = Asked(namespace=run.metadata.namespace, service=spec.service, canary=known.canary)
+        window = window_of(spec, metric)
+        queries = of_window(ROUTERS[known.controller](asked), window, quantile(spec))
         chosen = {"success-rate": queries.success_rate, "latency": queries.latency}.get(spec.metric)
         count = single(await ask(target, queries.requests)) or 0.0
         metadata = {"ResolvedPrometheusQuery": chosen or queries.requests}
-        if count < _floor(spec):
-            return no_data(started, self._clock(), _too_few(spec, count, _window(spec, metric)), metadata)
+        if count < floor(spec):
+            return no_data(started, self._clock(), _too_few(spec, count, window), metadata)
         result = count if chosen is None else single(await ask(target, chosen))
         return value(started, self._clock(), result, metadata)
 
-
-def _checked(spec: TrafficMetric | None) -> TrafficMetric:
-    if spec is None:
-        raise InvalidSpec(".provider.traffic", "is missing")
-    if not _NAME.fullmatch(spec.service):
-        raise InvalidSpec(
-            ".provider.traffic.service", f'"{spec.service}" is no name of a Service', spec.service
-        )
-    if not 0 < _quantile(spec) < 1:
-        raise InvalidSpec(".provider.traffic.quantile", "must lie between 0 and 1, like 0.99", spec.quantile)
-    return spec
+    def _target(self, route: routes.Route) -> Target:
+        address = self._environ.get(ADDRESS_VARIABLE, "")
+        if not address:
+            raise QueryFailed(
+                f"{route.name} is measured by Prometheus ({route.controller}): set {ADDRESS_VARIABLE} "
+                "for the controller"
+            )
+        return Target(address=address, timeout=TIMEOUT)
 
 
-def _quantile(spec: TrafficMetric) -> float:
-    return QUANTILE if spec.quantile is None else spec.quantile
-
-
-def _floor(spec: TrafficMetric) -> int:
-    return 1 if spec.min_requests is None else max(spec.min_requests, 1)
-
-
-def _window(spec: TrafficMetric, metric: Metric) -> timedelta:
-    text = spec.window or metric.interval or WINDOW
-    try:
-        window = parse_duration(text)
-    except ValueError as problem:
-        raise InvalidSpec(".provider.traffic.window", str(problem), text) from None
-    if window <= timedelta():
-        raise InvalidSpec(".provider.traffic.window", f'"{text}" must be above zero', text)
-    return window
+def _uncounted(found: Sequence[routes.Route]) -> routes.NoRoute:
+    seen = ", ".join(dict.fromkeys(f"{route.name} by {route.controller}" for route in found))
+    why = [NOT_APART[route.controller] for route in found if route.controller in NOT_APART]
+    reason = f" ({why[0]})" if why else ""
+    return routes.NoRoute(
+        f"no built-in metrics for {seen}{reason}; there are some for "
+        f"{', '.join((envoy.CONTROLLER, *ROUTERS))}; "
+        "use provider.prometheus with a query of your own"
+    )
 
 
 def _last_finished(run: AnalysisRun, metric: Metric) -> Measurement | None:
@@ -202,10 +186,10 @@ def _conclude(
     latency = spec.metric == "latency"
     count = counters.timed(counted) if latency else counters.requests(counted)
     metadata = {**metadata, "requests": str(count), "window": format_duration(length)}
-    if count < _floor(spec):
+    if count < floor(spec):
         return no_data(started, now, _too_few(spec, count, length), metadata)
     if latency:
-        return value(started, now, counters.quantile(counted, _quantile(spec)), metadata)
+        return value(started, now, counters.quantile(counted, quantile(spec)), metadata)
     return value(
         started, now, count if spec.metric == "request-count" else counters.success_rate(counted), metadata
     )
@@ -214,5 +198,5 @@ def _conclude(
 def _too_few(spec: TrafficMetric, count: float, length: timedelta) -> str:
     return (
         f'Service "{spec.service}" answered {count:g} requests in {format_duration(length)}, '
-        f"fewer than minRequests ({_floor(spec)})"
+        f"fewer than minRequests ({floor(spec)})"
     )

@@ -1,6 +1,6 @@
 """Which controller sends traffic to a Service: found by the routes that refer to it, not by configuration."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,31 +38,32 @@ class NoRoute(Unavailable):
     """Nothing that can be asked sends traffic to the Service."""
 
 
-async def find(client: Client, namespace: str, service: str) -> tuple[Route, ...]:
-    """The routes that refer to a Service.
+async def find(client: Client, namespace: str, *services: str) -> Mapping[str, tuple[Route, ...]]:
+    """The routes that refer to each Service.
 
     Raises:
-        NoRoute: there are none, or none has a class whose controller is known.
+        NoRoute: there are none to one of them, or none has a class whose controller is known.
         ApiError, Unreachable: the cluster could not be asked.
     """
-    routes = [
-        _route("Ingress", ingress, controller)
-        for ingress in await _items(client, INGRESSES, namespace)
-        if service in _ingress_services(ingress)
-        and (controller := await _ingress_controller(client, ingress))
-    ]
+    found: dict[str, list[Route]] = {service: [] for service in services}
+    for ingress in await _items(client, INGRESSES, namespace):
+        if (named := found.keys() & set(_ingress_services(ingress))) and (
+            controller := await _ingress_controller(client, ingress)
+        ):
+            for service in named:
+                found[service].append(_route("Ingress", ingress, controller))
     for http_route in await _items(client, HTTP_ROUTES, namespace):
-        if service in _route_services(http_route, namespace):
-            routes += [
-                _route("HTTPRoute", http_route, controller)
-                for controller in await _gateway_controllers(client, http_route)
-            ]
-    if not routes:
-        raise NoRoute(
-            f'no Ingress or HTTPRoute in namespace "{namespace}" with a known class sends traffic to '
-            f'Service "{service}"; create one, or use another provider'
-        )
-    return tuple(routes)
+        if named := found.keys() & set(_route_services(http_route, namespace)):
+            for controller in await _gateway_controllers(client, http_route):
+                for service in named:
+                    found[service].append(_route("HTTPRoute", http_route, controller))
+    for service, routes in found.items():
+        if not routes:
+            raise NoRoute(
+                f'no Ingress or HTTPRoute in namespace "{namespace}" with a known class sends traffic to '
+                f'Service "{service}"; create one, or use another provider'
+            )
+    return {service: tuple(routes) for service, routes in found.items()}
 
 
 async def _items(client: Client, resource: Resource, namespace: str) -> Iterable[Object]:
@@ -124,7 +125,14 @@ async def _gateway_controllers(client: Client, route: Object) -> Iterable[str]:
         name = (gateway.get("spec") or {}).get("gatewayClassName") or ""
         if name and (controller := await _controller(client, GATEWAY_CLASSES, name, "controllerName")):
             found[controller] = None
-    return found
+    return {**found, **dict.fromkeys(_meshes(route))}
+
+
+def _meshes(route: Object) -> Iterator[str]:
+    """Who routes for a Service rather than a Gateway: a mesh has no class, and says so in the status."""
+    for parent in (route.get("status") or {}).get("parents") or ():
+        if (parent.get("parentRef") or {}).get("kind") == "Service" and parent.get("controllerName"):
+            yield parent["controllerName"]
 
 
 async def _controller(client: Client, resource: Resource, name: str, field: str) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from analysis.providers.query import Answer, QueryFailed
-from analysis.providers.traffic import TrafficProvider
+from analysis.providers.traffic import TrafficProvider, queries, routes
 from analysis.providers.traffic import provider as traffic_provider
 from analysis.run import record
 from rollouts.api.crd import crds
@@ -246,6 +246,40 @@ async def test_an_unknown_controller_is_an_error_that_names_the_known_ones():
     assert "k8s.io/ingress-nginx" in message
 
 
+@pytest.mark.parametrize("controller", queries.NOT_APART)
+def test_a_router_that_counts_all_versions_together_is_refused_by_name_with_the_reason(controller):
+    message = through_prometheus(controller).message
+    assert f"by {controller} ({queries.NOT_APART[controller]})" in message
+
+
+@virtually
+async def test_a_route_of_a_mesh_is_measured_as_its_status_says():
+    cluster = Cluster()
+    await cluster.client.create(NAMESPACES, {"metadata": {"name": "shop"}})
+    parent = {"kind": "Service", "name": "web-apex", "group": "core"}
+    spec = {"parentRefs": [parent], "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]}
+    told = {"parents": [{"parentRef": parent, "controllerName": "linkerd.io/policy-controller"}]}
+    head = {"apiVersion": HTTP_ROUTES.api_version, "kind": "HTTPRoute", "metadata": {"name": "web"}}
+    await cluster.client.create(HTTP_ROUTES, {**head, "spec": spec}, "shop")
+    await cluster.client.patch(HTTP_ROUTES, "web", {"status": told}, "shop", subresource="status")
+    found = await routes.find(cluster.client, "shop", "web")
+    assert [each.controller for each in found["web"]] == ["linkerd.io/policy-controller"]
+
+
+@virtually
+async def test_a_clock_that_was_set_back_does_not_hold_up_a_window():
+    cluster = Cluster()
+    await cluster.ingress()
+    run, metric = cluster.metric(metric="request-count")
+    first = await cluster.provider.measure(run, metric, None)
+    ahead = {**first.metadata, "at": (cluster.clock() + timedelta(hours=1)).isoformat()}
+    again = await cluster.provider.measure(run, metric, first.model_copy(update={"metadata": ahead}))
+    assert (again.phase, again.resume_at) == ("Running", cluster.clock() + timedelta(seconds=10))
+    await asyncio.sleep(10)
+    cluster.good = 3
+    assert (await cluster.provider.measure(run, metric, again)).value == "3"
+
+
 @virtually
 async def test_an_envoy_that_does_not_answer_is_an_error():
     cluster = Cluster()
@@ -295,17 +329,17 @@ async def test_an_unfinished_window_is_ended_without_a_value():
 
 def answering(monkeypatch, *answers):
     """Let Prometheus answer these one after the other; the queries are kept."""
-    queries, left = [], list(answers)
+    asked, left = [], list(answers)
 
     async def ask(target, query):
-        queries.append(query)
+        asked.append(query)
         answer = left.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return Answer(result=answer)
 
     monkeypatch.setattr(traffic_provider, "ask", ask)
-    return queries
+    return asked
 
 
 def through_prometheus(controller, *, canary=False, **traffic):
@@ -330,34 +364,41 @@ CANARY = 'namespace="shop",canary=~"shop\\\\-web\\\\-.+"'
 PRIMARY = 'namespace="shop",service="web",canary=""'
 
 
+def renamed(selector):
+    """As it is where the scraped pod has labels of these names as well."""
+    return selector.replace("namespace=", "exported_namespace=").replace("service=", "exported_service=")
+
+
 @pytest.mark.parametrize(("canary", "selector"), [(True, CANARY), (False, PRIMARY)])
 def test_ingress_nginx_is_asked_for_the_backend_that_the_ingress_stands_for(monkeypatch, canary, selector):
-    queries = answering(monkeypatch, [50.0], [0.98])
+    asked = answering(monkeypatch, [50.0], [0.98])
     measurement = through_prometheus("k8s.io/ingress-nginx", canary=canary)
     assert measurement.value == "0.98"
-    counter = "nginx_ingress_controller_requests"
-    assert queries == [
-        f"sum(increase({counter}{{{selector}}}[10s]))",
+    counter, good, other = "nginx_ingress_controller_requests", 'status!~"5.*"', renamed(selector)
+    assert asked == [
+        f"sum(increase({counter}{{{selector}}}[10s]) or increase({counter}{{{other}}}[10s]))",
         (
-            f'(sum(rate({counter}{{{selector},status!~"5.*"}}[10s])) or vector(0)) '
-            f"/ sum(rate({counter}{{{selector}}}[10s]))"
+            f"(sum(rate({counter}{{{selector},{good}}}[10s]) or rate({counter}{{{other},{good}}}[10s])) "
+            f"or vector(0)) "
+            f"/ sum(rate({counter}{{{selector}}}[10s]) or rate({counter}{{{other}}}[10s]))"
         ),
     ]
 
 
 def test_latency_of_ingress_nginx_is_turned_into_ms(monkeypatch):
-    queries = answering(monkeypatch, [50.0], [120.0])
+    asked = answering(monkeypatch, [50.0], [120.0])
     assert through_prometheus("k8s.io/ingress-nginx", metric="latency").value == "120.0"
-    assert queries[1] == (
+    buckets = "nginx_ingress_controller_response_duration_seconds_bucket"
+    assert asked[1] == (
         "histogram_quantile(0.99, sum by (le) "
-        f"(rate(nginx_ingress_controller_response_duration_seconds_bucket{{{PRIMARY}}}[10s]))) * 1000"
+        f"(rate({buckets}{{{PRIMARY}}}[10s]) or rate({buckets}{{{renamed(PRIMARY)}}}[10s]))) * 1000"
     )
 
 
 def test_requests_are_counted_with_one_query(monkeypatch):
-    queries = answering(monkeypatch, [50.0])
+    asked = answering(monkeypatch, [50.0])
     assert through_prometheus("istio.io/gateway-controller", metric="request-count").value == "50.0"
-    assert "destination_service_name" in queries[0]
+    assert "destination_service_name" in asked[0]
 
 
 @pytest.mark.parametrize("count", [[], [float("nan")], [3.0]])
