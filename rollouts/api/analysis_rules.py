@@ -164,6 +164,15 @@ def _traffic_problems(traffic: TrafficMetric, path: str) -> Iterator[InvalidSpec
         yield wrong(f"{path}.quantile", "must be above 0 and below 1", traffic.quantile)
     if traffic.quantile is not None and traffic.metric != "latency":
         yield wrong(f"{path}.quantile", f"goes with latency, not with {traffic.metric}", traffic.quantile)
+    if traffic.stable_service and traffic.stable_service == traffic.service:
+        message = "must be another Service than service; a version compared with itself is always as good"
+        yield wrong(f"{path}.stableService", message, traffic.stable_service)
+    if traffic.stable_service and traffic.metric == "request-count":
+        message = "goes with success-rate or latency: requests alone are neither good nor bad"
+        yield wrong(f"{path}.metric", message, traffic.metric)
+    if traffic.stable_service and traffic.quantile is not None:
+        message = "goes without stableService, with which all buckets are counted"
+        yield wrong(f"{path}.quantile", message, traffic.quantile)
     if traffic.min_requests is not None and traffic.min_requests < 1:
         yield wrong(
             f"{path}.minRequests", "must be at least 1: no data is never success", traffic.min_requests

@@ -164,8 +164,9 @@ class TrafficMetric(Spec):
     min_requests: int | None = None
     """Fewer requests than this in the window are no data, and no data is never success; 1 by default."""
     stable_service: str = ""
-    """The Service to compare with, usually the stable one: the value is then the counts of both sides, for
-    judges that compare. Baseline pods take its place where the run has them."""
+    """The Service to compare with, usually the stable one: the value is then the counts of both sides since
+    the measurement before, for judges that compare (errors with success-rate, buckets with latency), and
+    those of baseline pods where the run has them. window is then the least time."""
 
 
 class SecretRef(Spec):

@@ -69,7 +69,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.metrics[].provider.prometheus.authentication.sigv4",
         ".spec.metrics[].provider.web.authentication.sigv4",
         ".spec.metrics[].provider.prometheus.arms",
-        ".spec.metrics[].provider.traffic.stableService",
         *(f".spec.metrics[].{field}" for field in _METRIC),
         ".spec.score",
     ),

@@ -81,7 +81,7 @@ MEASURED = {
     *under(f"{METRIC}.provider.web", "method url body jsonBody timeoutSeconds jsonPath"),
     *http(f"{METRIC}.provider.web"),
     *under(f"{METRIC}.provider.job", "metadata spec"),
-    *under(f"{METRIC}.provider.traffic", "metric service window quantile minRequests"),
+    *under(f"{METRIC}.provider.traffic", "metric service window quantile minRequests stableService"),
     *under(f"{METRIC}.provider", "plugin"),
     *under(".spec.args[]", "name value"),
     *under(".spec.args[].valueFrom", "secretKeyRef.name secretKeyRef.key fieldRef.fieldPath"),

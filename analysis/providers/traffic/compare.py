@@ -25,8 +25,8 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.providers import TrafficMetric
 from rollouts.kube.client import Client
 
-NOTES = (("at", "arms"), ("asked",))
-"""What a look notes: time and counters, or the moment that Prometheus was asked about."""
+NOTES = (("since", "arms"), ("asked",))
+"""What the next look begins with: time and counters, or the moment that Prometheus was asked about."""
 
 Value = Mapping[str, Any]
 
@@ -97,12 +97,12 @@ def _noted(look: Look) -> tuple[datetime, Mapping[str, counters.Counters]] | Non
     notes = kept(look.run, look.metric, look.previous, NOTES[0])
     if notes is None:
         return None
-    at, packed = read_time(notes["at"]), counters.unpack_all(notes["arms"])
+    at, packed = read_time(notes["since"]), counters.unpack_all(notes["arms"])
     return None if at is None or packed is None else (at, packed)
 
 
 def _notes(at: datetime, found: Mapping[str, counters.Counters], look: Look) -> Mapping[str, str]:
-    return {"at": at.isoformat(), "arms": counters.pack_all(found, latency=look.latency)}
+    return {"since": at.isoformat(), "arms": counters.pack_all(found, latency=look.latency)}
 
 
 async def from_prometheus(

@@ -315,7 +315,7 @@ async def test_a_clock_that_was_set_back_holds_up_one_window_and_loses_nothing()
     await world.routed()
     await world.look()
     world.envoy.good.update(canary=5, stable=5)
-    ahead = {**world.previous.metadata, "at": (world.clock() + timedelta(hours=1)).isoformat()}
+    ahead = {**world.previous.metadata, "since": (world.clock() + timedelta(hours=1)).isoformat()}
     world.previous = world.previous.model_copy(update={"metadata": ahead})
     again = await world.look(after=10)
     assert (again.phase, again.resume_at) == ("Running", world.clock() + timedelta(seconds=10))
@@ -328,7 +328,7 @@ async def test_notes_that_were_tampered_with_begin_anew():
     world = World()
     await world.routed()
     await world.look()
-    for notes in ({"at": "noon", "arms": "{}"}, {"at": "2026-01-01T00:00:00+00:00", "arms": "[]"}):
+    for notes in ({"since": "noon", "arms": "{}"}, {"since": "2026-01-01T00:00:00+00:00", "arms": "[]"}):
         world.previous = world.previous.model_copy(update={"metadata": notes})
         assert (await world.look()).phase == "Running"
 
