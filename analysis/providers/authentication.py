@@ -1,43 +1,34 @@
-"""`authentication` of a metric, put into a request: basic, or a token by OAuth 2."""
+"""`authentication` of a metric, put into a request: basic, a token by OAuth 2, or an AWS signature."""
 
 from dataclasses import replace
 
 import httpx
 
+from analysis.providers.aws.credentials import Aws
 from analysis.providers.http import Request, basic
 from analysis.providers.oauth import token
-from rollouts.api.errors import InvalidSpec
-from rollouts.api.providers import Authentication
+from rollouts.api.providers import Authentication, Sigv4Config
 
 
 async def authenticated(
-    request: Request, authentication: Authentication, transport: httpx.AsyncBaseTransport | None = None
+    request: Request,
+    authentication: Authentication,
+    aws: Aws,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> Request:
-    """The request with the credentials that the metric asks for.
+    """The request, complete, with the credentials that the metric asks for.
 
     Raises:
         TokenRefused: there is no token.
-        InvalidSpec: AWS signatures are asked for, which are not made.
+        Unavailable: there is nothing to sign with.
     """
-    wanted = authentication
-    refuse_signatures(wanted)
-    if wanted.oauth2.token_url:
-        bearer = await token(wanted.oauth2, request, transport)
+    if authentication.sigv4 != Sigv4Config():
+        return (await aws.signer(authentication.sigv4, request.url))(request)
+    if authentication.oauth2.token_url:
+        bearer = await token(authentication.oauth2, request, transport)
         return request.with_headers({"Authorization": f"Bearer {bearer}"})
-    if wanted.basic_auth is not None:
-        password = wanted.basic_auth.password
-        header = {"Authorization": basic(wanted.basic_auth.username, password)}
+    if authentication.basic_auth is not None:
+        username, password = authentication.basic_auth.username, authentication.basic_auth.password
+        header = {"Authorization": basic(username, password)}
         return replace(request, secrets=(*request.secrets, password)).with_headers(header)
     return request
-
-
-def refuse_signatures(authentication: Authentication) -> None:
-    """See that nothing is asked for that is not done.
-
-    Raises:
-        InvalidSpec: AWS signatures are.
-    """
-    if authentication.sigv4.region or authentication.sigv4.profile or authentication.sigv4.role_arn:
-        raise InvalidSpec(
-            "authentication.sigv4", "is not supported; put a signing proxy before the server, or use headers"
-        )

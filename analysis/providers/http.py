@@ -25,6 +25,8 @@ MAX_TIMEOUT = 300.0
 """Seconds; a longer one would only pile up measurements."""
 MAX_BYTES = 1 << 20
 """Of an answer."""
+MAX_DETAIL = 4096
+"""Bytes of an error's body that a provider may look at."""
 MAX_REDIRECTS = 5
 
 _PUBLIC = frozenset({"accept", "content-type", "user-agent"})
@@ -59,6 +61,8 @@ class Request:
     """Seconds for the whole answer, MAX_TIMEOUT at most."""
     insecure: bool = False
     """Take any TLS certificate."""
+    direct: bool = False
+    """Past any proxy that the environment names."""
     secrets: tuple[str, ...] = ()
     """What must not be shown, beside the values of the headers."""
 
@@ -146,15 +150,19 @@ async def fetch_json(request: Request, transport: httpx.AsyncBaseTransport | Non
         ) from None
 
 
-def excerpt(content: bytes) -> str:
+def excerpt(content: bytes, length: int = 200) -> str:
     """The beginning of a body, on one line."""
-    return " ".join(content[:200].decode("utf-8", "replace").split())
+    return " ".join(content[:length].decode("utf-8", "replace").split())
 
 
 async def _fetch(request: Request, transport: httpx.AsyncBaseTransport | None) -> bytes:
     timeout = min(request.timeout, MAX_TIMEOUT)
     client = httpx.AsyncClient(
-        transport=transport, verify=context(request.insecure), timeout=timeout, follow_redirects=False
+        transport=transport,
+        verify=context(request.insecure),
+        timeout=timeout,
+        follow_redirects=False,
+        trust_env=not request.direct,
     )
     try:
         async with asyncio.timeout(timeout), client:
@@ -223,5 +231,5 @@ async def _read(answer: httpx.Response) -> bytes:
     if not answer.is_success:
         detail = excerpt(content)
         said = f"received non 2xx response code: {answer.status_code}" + (f' "{detail}"' if detail else "")
-        raise HttpFailed(said, "http_error", answer.status_code, detail)
+        raise HttpFailed(said, "http_error", answer.status_code, excerpt(content, MAX_DETAIL))
     return content

@@ -6,16 +6,18 @@ from datetime import datetime
 
 from analysis.conditions import ConditionError, moment
 from analysis.providers.answers import Clock, error, hide, hush, public, value
-from analysis.providers.authentication import refuse_signatures
+from analysis.providers.aws.credentials import Aws, Signer
 from analysis.providers.http import Request
 from analysis.providers.oauth import token
 from analysis.providers.query import ADDRESS_VARIABLE, QueryFailed, Span, Target, ask
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
 from rollouts.api.errors import InvalidSpec, Unavailable
-from rollouts.api.providers import PrometheusMetric
+from rollouts.api.providers import PrometheusMetric, Sigv4Config
 
 TIMEOUT = 30
 """Seconds, unless the metric says otherwise."""
+AMAZON = "aps-workspaces"
+"""In every address of Amazon Managed Service for Prometheus."""
 MAX_TIMEOUT = 300
 """Seconds; a longer one would only pile up measurements."""
 
@@ -27,6 +29,7 @@ class PrometheusProvider:
         hush("httpx", "httpcore", "urllib3")
         self._clock = clock
         self._environ = os.environ if environ is None else environ
+        self._aws = Aws(clock=clock, environ=self._environ)
 
     async def measure(self, run: AnalysisRun, metric: Metric, previous: Measurement | None) -> Measurement:
         started = self._clock()
@@ -34,7 +37,6 @@ class PrometheusProvider:
         if spec is None:
             raise InvalidSpec(".provider.prometheus", "is missing")
         try:
-            refuse_signatures(spec.authentication)
             target = await self._target(spec)
             answer = await ask(target, spec.query, _span(spec, started))
         except (Unavailable, InvalidSpec) as failure:
@@ -68,7 +70,20 @@ class PrometheusProvider:
             password=basic.password if basic else "",
             insecure=spec.insecure,
             timeout=timeout,
+            sign=await self._signer(spec, address),
         )
+
+    async def _signer(self, spec: PrometheusMetric, address: str) -> Signer | None:
+        """As upstream: for Amazon Managed Service for Prometheus, and for nobody else."""
+        sigv4 = spec.authentication.sigv4
+        if AMAZON in address:
+            return await self._aws.signer(sigv4, address, "aps")
+        if sigv4 != Sigv4Config():
+            raise InvalidSpec(
+                "authentication.sigv4",
+                f"is for Amazon Managed Service for Prometheus, whose addresses hold {AMAZON}; remove it",
+            )
+        return None
 
 
 def _span(spec: PrometheusMetric, now: datetime) -> Span | None:

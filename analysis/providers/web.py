@@ -1,6 +1,7 @@
 """`provider.web`: a value out of the answer to an HTTP request."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,11 @@ import httpx
 from analysis import jsonpath
 from analysis.providers.answers import Clock, hide, without_credentials
 from analysis.providers.authentication import authenticated
+from analysis.providers.aws.credentials import Aws
 from analysis.providers.http import TIMEOUT, Request, excerpt, fetch, json_content
-from analysis.providers.oauth import TokenRefused
 from analysis.providers.oneshot import Failed, Found, OneShot
 from rollouts.api.analysis import AnalysisRun, Metric
-from rollouts.api.errors import InvalidSpec
+from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.api.providers import WebMetric
 
 _METHODS = ("GET", "POST", "PUT")
@@ -22,9 +23,15 @@ _METHODS = ("GET", "POST", "PUT")
 class WebProvider(OneShot):
     """JSON is measured as the part that `jsonPath` picks, any other answer as a string."""
 
-    def __init__(self, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(clock)
         self._transport = transport
+        self._aws = Aws(clock=clock, environ=environ, transport=transport)
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.web
@@ -33,8 +40,8 @@ class WebProvider(OneShot):
         where = f"{spec.method or 'GET'} {without_credentials(spec.url)}"
         try:
             path = jsonpath.parse(spec.json_path)
-            request = await authenticated(_request(spec), spec.authentication, self._transport)
-        except (InvalidSpec, TokenRefused) as failure:
+            request = await authenticated(_request(spec), spec.authentication, self._aws, self._transport)
+        except (InvalidSpec, Unavailable) as failure:
             raise Failed(f"{where}: {failure}") from None
         return Found(result=_pick(await fetch(request, self._transport), path, spec.json_path, request))
 

@@ -182,9 +182,12 @@ async def test_what_is_no_address_is_refused():
     assert "is no address of Prometheus; use http(s)://" in measurement.message
 
 
-async def test_aws_signatures_are_refused_by_name(server):
+async def test_a_signature_for_a_server_that_is_not_amazons_is_refused(server):
     measurement = await measured(server, authentication={"sigv4": {"region": "eu-west-1"}})
-    assert measurement.message.startswith("authentication.sigv4: is not supported")
+    assert measurement.message == (
+        "authentication.sigv4: is for Amazon Managed Service for Prometheus, whose addresses hold "
+        "aps-workspaces; remove it"
+    )
     assert server.requests == []
 
 

@@ -83,7 +83,11 @@ async def test_an_empty_answer_is_an_empty_string():
         (answering([1]), {"jsonPath": "$.a"}, "must stand in braces"),
         (httpx.Response(200, text="x" * (MAX_BYTES + 1)), {}, f"the answer has more than {MAX_BYTES} bytes"),
         (answering({"a": "x" * 20_000}), {}, "more than 16384; pick a part of it"),
-        (answering({}), {"authentication": {"sigv4": {"region": "eu"}}}, "sigv4: is not supported"),
+        (
+            answering({}),
+            {"authentication": {"sigv4": {"region": "eu"}}},
+            "the host does not tell which AWS service it is; use an address under amazonaws.com",
+        ),
     ],
 )
 async def test_what_is_no_value_is_an_error_that_says_why(answer, web, message):

@@ -5,10 +5,11 @@ provider: {web: {url: "https://api.test/v1?key={{args.key}}"}}   # as in .spec.m
 args: {key: hunter2}                  # arguments that come from Secrets
 secrets: {datadog: {api-key: k1}}     # Secrets of the controller's namespace; shop/name: those of the run's
 objects: []                           # other objects that the API server has
-environ: {}                           # the controller's environment
+environ: {}                           # the controller's environment: names with SECRET or TOKEN are hidden
 faults: false                         # whether this case too is disturbed in every way; value.yaml always is
 exchanges:                            # in their order
-- request: {method: POST, url: ..., query: {}, headers: {}, basic: {}, json: ..., form: {}, body: ...}
+- request: {method: POST, url: ..., query: {}, headers: {}, basic: {}, json: ..., form: {}, body: ...,
+             sigv4: {secret: ..., service: ..., region: ...}}
   response: {status: 200, headers: {}, json: ..., body: ...}
 measurement: {value: "0.5", phase: "", message: "", metadata: {}}
 ```
@@ -63,12 +64,14 @@ class Case:
         """Everything that must never be seen."""
         return [
             *self.args.values(),
-            *(
-                text
-                for secret in self.secrets.values()
-                for key, text in secret.items()
-                if key not in self.public
-            ),
+            *self.hidden_in_secrets(),
+            *(text for name, text in self.environ.items() if re.search("SECRET|TOKEN$", name)),
+        ]
+
+    def hidden_in_secrets(self) -> list[str]:
+        """Of that, what Secrets hold."""
+        return [
+            text for held in self.secrets.values() for key, text in held.items() if key not in self.public
         ]
 
     def rotated(self) -> "Case":

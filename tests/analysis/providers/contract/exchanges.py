@@ -7,13 +7,16 @@ client that speaks on its own.
 import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from analysis.providers.aws.signing import Keys, Signed, signature
 from analysis.providers.http import MAX_BYTES
 
 ELSEWHERE = "elsewhere.invalid"
@@ -166,6 +169,8 @@ def _differences(wanted: dict[str, Any], asked: Asked) -> list[str]:
         pair = f"{wanted['basic']['username']}:{wanted['basic']['password']}"
         expected["header authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         found["header authorization"] = asked.headers.get("authorization")
+    if "sigv4" in wanted:
+        expected["signature"], found["signature"] = True, is_signed(asked, **wanted["sigv4"])
     if "json" in wanted:
         expected["json"], found["json"] = wanted["json"], _json(asked.body)
     if "form" in wanted:
@@ -178,6 +183,32 @@ def _differences(wanted: dict[str, Any], asked: Asked) -> list[str]:
         for part, text in expected.items()
         if text != found[part]
     ]
+
+
+def is_signed(asked: Asked, *, secret: str, service: str, region: str) -> bool:
+    """Whether what arrived is what was signed, as AWS finds it out: by signing it once more."""
+    given = asked.headers.get("authorization", "")
+    found = re.fullmatch(
+        r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d+)/([^/]+)/([^/]+)/aws4_request, "
+        r"SignedHeaders=([\w;-]+), Signature=[0-9a-f]{64}",
+        given,
+    )
+    if found is None or (found[3], found[4]) != (region, service):
+        return False
+    parts = urlsplit(asked.url)
+    now = datetime.strptime(asked.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    own = ("host", "x-amz-date", "x-amz-security-token")
+    request = Signed(
+        method=asked.method,
+        host=asked.headers["host"],
+        path=parts.path,
+        query=parts.query,
+        headers={name: asked.headers[name] for name in found[5].split(";") if name not in own},
+        content=asked.body,
+    )
+    token = asked.headers.get("x-amz-security-token", "")
+    keys = Keys(access_key_id=found[1], secret_access_key=secret, session_token=token)
+    return signature(request, keys, region, service, now)["Authorization"] == given
 
 
 def _form(text: str) -> dict[str, list[str]]:

@@ -47,6 +47,6 @@ class Subject:
 
 SUBJECTS: dict[str, Subject] = {
     "prometheus": Subject(make=lambda p: PrometheusProvider(p.clock, p.environ), on_loopback=True),
-    "web": Subject(make=lambda p: WebProvider(p.clock, p.transport)),
+    "web": Subject(make=lambda p: WebProvider(p.clock, p.transport, p.environ)),
 }
 """By the name of the folder that holds the cases."""
