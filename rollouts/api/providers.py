@@ -29,11 +29,11 @@ class Sigv4Config(Spec):
     """AWS Signature Version 4."""
 
     region: str = ""
-    """The AWS region."""
+    """The AWS region; that of the host name by default, else that of the controller's environment."""
     profile: str = ""
-    """The AWS profile."""
+    """A profile of the controller's shared files, whose credentials to use."""
     role_arn: str = ""
-    """The role to assume."""
+    """The role to assume with those credentials."""
 
 
 class OAuth2Config(Spec):

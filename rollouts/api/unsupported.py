@@ -66,8 +66,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.metrics[].provider.newRelic",
         ".spec.metrics[].provider.skywalking",
         ".spec.metrics[].provider.wavefront",
-        ".spec.metrics[].provider.prometheus.authentication.sigv4",
-        ".spec.metrics[].provider.web.authentication.sigv4",
         ".spec.metrics[].provider.prometheus.arms",
         *(f".spec.metrics[].{field}" for field in _METRIC),
         ".spec.score",

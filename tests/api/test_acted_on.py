@@ -62,6 +62,7 @@ def http(path: str) -> set[str]:
     """What goes with a request to a metrics server."""
     return {
         *under(path, "insecure headers[].key headers[].value"),
+        *under(f"{path}.authentication.sigv4", "region profile roleArn"),
         *under(f"{path}.authentication.oauth2", "tokenUrl clientId clientSecret scopes"),
         *under(f"{path}.authentication.basicAuth", "username password"),
     }

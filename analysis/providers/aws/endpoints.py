@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 _DOMAIN = re.compile(r"(?P<rest>.+)\.(amazonaws\.com(\.cn)?|api\.aws|on\.aws)")
-_SIGNING_NAMES = {"aps-workspaces": "aps"}
+_SIGNING_NAMES = {"aps-workspaces": "aps", "lambda-url": "lambda"}
 """Services that are signed for under another name than that of their host."""
 
 
