@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from rollouts.api.rollout import Rollout
-from strategies import analyses, arguments, bluegreen, canary, lifecycle, revisions, rolling, safety, steps
+from strategies import arguments, bluegreen, canary, lifecycle, revisions, rolling, safety, steps, verdicts
 from strategies.model import Event, Observed, Plan
 
 __all__ = ["STRATEGIES", "plan"]
@@ -61,7 +61,7 @@ def _invalid(seen: Observed, problems: tuple[str, ...], now: datetime) -> Plan:
     waiting = lifecycle.invalid(seen, problems, now)
     strategy, aborted = STRATEGIES.get(strategy_of(seen.rollout)), seen.rollout.status.abort
     was = lifecycle.as_it_was(seen)
-    if strategy is None or lifecycle.changed(was) or not (aborted or analyses.failure(was)):
+    if strategy is None or lifecycle.changed(was) or not (aborted or verdicts.why_abort(was, now)):
         return waiting
     retreat = _checked(was, strategy(was, now), now)
     if not (aborted or retreat.status.abort):

@@ -23,12 +23,7 @@ from strategies.revisions import FINISHED, Roles, number, within_rollback_window
 
 HISTORY_LIMIT = 5
 
-_FAILURES: dict[RunType, str] = {
-    "Step": "Step-based analysis phase error/failed",
-    "Background": "Background analysis phase error/failed",
-    "PrePromotion": "Blue/green pre-promotion analysis phase error/failed",
-    "PostPromotion": "Blue/green post-promotion analysis phase error/failed",
-}
+KINDS: tuple[RunType, ...] = ("Step", "Background", "PrePromotion", "PostPromotion")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +64,7 @@ def with_ref(status: RolloutStatus, kind: RunType, ref: AnalysisRunStatusRef | N
 
 def cleared(status: RolloutStatus) -> RolloutStatus:
     """The status without any run, as at the beginning of an update."""
-    for kind in _FAILURES:
+    for kind in KINDS:
         status = with_ref(status, kind, None)
     return status
 
@@ -97,7 +92,7 @@ def _before_background(seen: Observed) -> bool:
     return analysis is not None and at is not None and at[0] < (analysis.starting_step or 0)
 
 
-def runs_named(seen: Observed, kinds: Iterable[RunType] = _FAILURES) -> list[tuple[RunType, AnalysisRun]]:
+def runs_named(seen: Observed, kinds: Iterable[RunType] = KINDS) -> list[tuple[RunType, AnalysisRun]]:
     """The runs that status names, by kind, as far as they exist."""
     at = position.current(seen.rollout)
     # A user may have moved on from the step whose run status still names.
@@ -110,31 +105,10 @@ def runs_named(seen: Observed, kinds: Iterable[RunType] = _FAILURES) -> list[tup
     return [(kind, by_name[ref.name]) for kind, ref in refs if ref is not None and ref.name in by_name]
 
 
-def failure(seen: Observed) -> str:
-    """The message to abort with; empty while no analysis failed."""
-    for kind, run in runs_named(seen):
-        if run.phase in {"Failed", "Error"}:
-            return f"{_FAILURES[kind]}: {run.message}" if run.message else _FAILURES[kind]
-    return ""
-
-
-def in_doubt(seen: Observed) -> bool:
-    """Whether an analysis came to no conclusion, which is for a human to judge."""
-    return any(run.phase == "Inconclusive" for _, run in runs_named(seen))
-
-
-def without_doubtful(seen: Observed, status: RolloutStatus) -> RolloutStatus:
-    """Forget inconclusive runs, so that new ones start in their place: what resuming means."""
-    for kind, run in runs_named(seen):
-        if run.phase == "Inconclusive":
-            status = with_ref(status, kind, None)
-    return status
-
-
 def named(seen: Observed, roles: Roles, slots: Iterable[Slot], status: RolloutStatus) -> RolloutStatus:
     """The status with a run named for each wanted analysis, its phase copied, and no others."""
     by_type = {slot.type: slot for slot in slots}
-    for kind in _FAILURES:
+    for kind in KINDS:
         slot, ref = by_type.get(kind), ref_of(status, kind)
         if slot is None:
             status = with_ref(status, kind, None)

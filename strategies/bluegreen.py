@@ -14,10 +14,11 @@ from strategies import (
     scaledown,
     scaling,
     services,
+    verdicts,
 )
 from strategies.analyses import Slot
 from strategies.lifecycle import Acts, Decision
-from strategies.model import Observed, Plan, ReplicaSet, RunType, SwitchService
+from strategies.model import Observed, Plan, ReplicaSet, SwitchService
 from strategies.revisions import Roles
 from strategies.scaling import Sizes
 
@@ -43,7 +44,7 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
         return Decision(status=status)
     if roles.promoted:
         return lifecycle.settled(seen)
-    if message := analyses.failure(seen):
+    if message := verdicts.why_abort(seen, now):
         return lifecycle.abort(seen, now, message)
     if message := lifecycle.overdue(seen, roles, now):
         return lifecycle.abort(seen, now, message)
@@ -60,14 +61,14 @@ def _advance(seen: Observed, roles: Roles, new: ReplicaSet, now: datetime) -> De
         status = pauses.clear(status)
     status = lifecycle.doubt(seen, status, now)
     status = analyses.named(seen, roles, slots(seen, roles), status)
-    if lifecycle.halted(seen, status):
+    if lifecycle.halted(seen, status, now):
         return Decision(status=status)
     if active(seen, new):
-        why = _why_promote(seen, roles)
+        why = _why_promote(seen, roles, now)
         return lifecycle.promote(seen, why) if why else Decision(status=status)
     if status.promote_full or status.blue_green.scale_up_preview_check_point:
         return Decision(status=status)
-    if not _previewed(seen, new):
+    if not _previewed(seen, new, now):
         return Decision(status=status)
     return _wait_for_promotion(seen, status, now)
 
@@ -88,11 +89,11 @@ def _wait_for_promotion(seen: Observed, status: RolloutStatus, now: datetime) ->
     return Decision(status=waited.status, requeue_after=waited.requeue_after)
 
 
-def _previewed(seen: Observed, new: ReplicaSet) -> bool:
-    """Whether the preview is up and its analysis, if any, succeeded."""
+def _previewed(seen: Observed, new: ReplicaSet, now: datetime) -> bool:
+    """Whether the preview is up and its analysis, if any, lets it go on."""
     if not _preview_available(seen, new):
         return False
-    return _strategy(seen).pre_promotion_analysis is None or _succeeded(seen, "PrePromotion")
+    return _strategy(seen).pre_promotion_analysis is None or verdicts.good(seen, "PrePromotion", now)
 
 
 def _preview_available(seen: Observed, new: ReplicaSet) -> bool:
@@ -102,11 +103,7 @@ def _preview_available(seen: Observed, new: ReplicaSet) -> bool:
     return shown and new.desired >= count and new.available >= count
 
 
-def _succeeded(seen: Observed, kind: RunType) -> bool:
-    return any(run.phase == "Successful" for _, run in analyses.runs_named(seen, (kind,)))
-
-
-def _why_promote(seen: Observed, roles: Roles) -> str:
+def _why_promote(seen: Observed, roles: Roles, now: datetime) -> str:
     """Why the active version may become the stable one now; empty if it may not."""
     if seen.rollout.status.promote_full:
         if revisions.within_rollback_window(seen, roles):
@@ -115,7 +112,8 @@ def _why_promote(seen: Observed, roles: Roles) -> str:
         if back and roles.new is not None and roles.new.scale_down_deadline is not None:
             return "Fast rollback"
         return "Full promotion requested"
-    if _strategy(seen).post_promotion_analysis is not None and not _succeeded(seen, "PostPromotion"):
+    analysis = _strategy(seen).post_promotion_analysis
+    if analysis is not None and not verdicts.good(seen, "PostPromotion", now):
         return ""
     return "Completed blue-green update"
 
@@ -141,7 +139,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     keeping = lifecycle.keeping(seen, roles)
     if lifecycle.changed(seen) or lifecycle.retried(seen):
         return Acts(actions=keeping)
-    halted = lifecycle.halted(seen, status)
+    halted = lifecycle.halted(seen, status, now)
     sizes = Sizes() if halted else _sizes(seen, roles, now)
     again = restart.plan_restart(seen, roles, now, sizes.pods)
     wanted = () if status.abort else slots(seen, roles)

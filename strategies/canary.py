@@ -13,6 +13,7 @@ from strategies import (
     scaledown,
     scaling,
     services,
+    verdicts,
     weights,
 )
 from strategies.events import step_completed
@@ -44,7 +45,7 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
         return Decision(status=status)
     if roles.promoted:
         return lifecycle.settled(seen)
-    if message := analyses.failure(seen):
+    if message := verdicts.why_abort(seen, now):
         return lifecycle.abort(seen, now, message)
     if message := lifecycle.overdue(seen, roles, now):
         return lifecycle.abort(seen, now, message)
@@ -64,7 +65,7 @@ def _advance(seen: Observed, roles: Roles, now: datetime) -> Decision:
         status = pauses.clear(status)
     status = lifecycle.doubt(seen, status, now)
     status = analyses.named(seen, roles, analyses.canary_slots(seen, roles), status)
-    if lifecycle.halted(seen, status):
+    if lifecycle.halted(seen, status, now):
         return Decision(status=status)
     if why := _why_promote(seen, roles):
         return lifecycle.promote(seen, why)
@@ -111,7 +112,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     keeping = lifecycle.keeping(seen, roles)
     if lifecycle.changed(seen) or lifecycle.retried(seen):
         return Acts(actions=keeping)
-    halted = lifecycle.halted(seen, status)
+    halted = lifecycle.halted(seen, status, now)
     sizes = Sizes() if halted else _sizes(seen, roles, now)
     again = restart.plan_restart(seen, roles, now, sizes.pods)
     slots = () if status.abort else analyses.canary_slots(seen, roles)

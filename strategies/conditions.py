@@ -33,6 +33,17 @@ class Draft:
     roles: Roles
     status: RolloutStatus
     abort_message: str = ""
+    passed_over: tuple[str, ...] = ()
+    """What there is to say of analyses in spite of which the update goes on."""
+
+    @property
+    def begins(self) -> bool:
+        """An update begins, or begins anew."""
+        before, after = self.seen.rollout.status, self.status
+        if before.aborted_at is not None and after.aborted_at is None:
+            return True
+        same = (before.current_pod_hash, before.current_step_hash)
+        return same != (after.current_pod_hash, after.current_step_hash)
 
     @property
     def paused(self) -> bool:
@@ -74,6 +85,8 @@ def told(draft: Draft, now: datetime) -> Conditions:
     """All conditions, given the status that is about to be written."""
     before = draft.seen.rollout.status.conditions
     conditions = tuple(each for each in before if each.type not in {"InvalidSpec", "ReplicaFailure"})
+    if draft.begins:
+        conditions = tuple(each for each in conditions if each.type != phase.PASSED_OVER)
     completed = bool(draft.status.stable_rs) and draft.status.stable_rs == draft.status.current_pod_hash
     words = [
         _held(draft) or _moving(draft, now),
@@ -81,6 +94,7 @@ def told(draft: Draft, now: datetime) -> Conditions:
         Word("Paused", _said(draft.paused), "RolloutPaused", "Rollout is paused"),
         _healthy(draft),
         Word("Completed", _said(completed), "RolloutCompleted", "RolloutCompleted"),
+        _passed_over(draft, conditions),
     ]
     for word in words:
         conditions = put(conditions, word, now) if word is not None else conditions
@@ -161,6 +175,17 @@ def _available(draft: Draft) -> Word:
         return Word("Available", "True", "AvailableReason", "Rollout has minimum availability")
     message = "Rollout does not have minimum availability"
     return Word("Available", "False", "AvailableReason", message)
+
+
+def _passed_over(draft: Draft, known: Conditions) -> Word | None:
+    """What was passed over stays told until the next update begins."""
+    if draft.begins:
+        return None
+    told = find(known, phase.PASSED_OVER)
+    before = told.message if told is not None else ""
+    fresh = [each for each in draft.passed_over if each not in before]
+    message = "; ".join(filter(None, (before, *fresh)))
+    return Word(phase.PASSED_OVER, "True", phase.PASSED_OVER, message) if fresh else None
 
 
 def _said(value: bool) -> str:

@@ -14,6 +14,7 @@ from strategies.model import (
     SetRevision,
     SwitchService,
 )
+from strategies.phase import PASSED_OVER
 from strategies.revisions import Roles, number
 
 _RUN_TYPES: tuple[RunType, ...] = ("Step", "Background", "PrePromotion", "PostPromotion")
@@ -54,6 +55,7 @@ def of_status(seen: Observed, roles: Roles, after: RolloutStatus, why: str) -> t
     return (
         *_aborted(before, after),
         *_paused(before, after),
+        *_passed_over(before, after),
         *_completed(roles, before, after, why),
         *_weight(before, after),
         *(event for kind in _RUN_TYPES for event in _run(before, after, kind)),
@@ -79,13 +81,23 @@ def _aborted(before: RolloutStatus, after: RolloutStatus) -> tuple[Event, ...]:
 
 def _paused(before: RolloutStatus, after: RolloutStatus) -> tuple[Event, ...]:
     if after.pause_conditions and not before.pause_conditions:
+        why = after.message if after.phase == "Paused" else ""
         reason = after.pause_conditions[0].reason
-        return (Event(reason="RolloutPaused", message=f"Rollout is paused ({reason})"),)
+        told = why if why.startswith(reason) else reason
+        return (Event(reason="RolloutPaused", message=f"Rollout is paused ({told})"),)
     was_paused = before.controller_pause or before.pause_conditions
     is_paused = after.controller_pause or after.pause_conditions
     if was_paused and not is_paused and not after.abort:
         return (Event(reason="RolloutResumed", message="Rollout is resumed"),)
     return ()
+
+
+def _passed_over(before: RolloutStatus, after: RolloutStatus) -> tuple[Event, ...]:
+    old, new = (find(each.conditions, PASSED_OVER) for each in (before, after))
+    if new is None or (old is not None and old.message == new.message):
+        return ()
+    fresh = new.message.removeprefix(old.message).removeprefix("; ") if old is not None else new.message
+    return (Event(reason=PASSED_OVER, message=f"Rollout goes on although {fresh}", type="Warning"),)
 
 
 def _completed(roles: Roles, before: RolloutStatus, after: RolloutStatus, why: str) -> tuple[Event, ...]:

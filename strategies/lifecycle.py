@@ -19,6 +19,7 @@ from strategies import (
     position,
     revisions,
     scaling,
+    verdicts,
 )
 from strategies.model import Action, Event, Observed, Plan
 from strategies.revisions import Roles
@@ -160,27 +161,33 @@ def settled(seen: Observed) -> Decision:
 
 
 def doubt(seen: Observed, status: RolloutStatus, now: datetime) -> RolloutStatus:
-    """Pause for a human while an analysis is inconclusive; start it again once they resumed."""
-    if not analyses.in_doubt(seen):
+    """Pause for a human while an analysis is in doubt; start it again once they resumed."""
+    doubtful = verdicts.in_doubt(seen, now)
+    # Who resumes does so knowing what status told; what came meanwhile is still for them to judge.
+    known = tuple(each for each in doubtful if not each.news) if pauses.resumed(status) else ()
+    for verdict in doubtful:
+        if verdict not in known:
+            status = pauses.enter(status, verdict.reason, now)
+    if not known:
         return status
-    if not pauses.resumed(status):
-        return pauses.enter(status, pauses.INCONCLUSIVE, now)
-    status = analyses.without_doubtful(seen, status)
+    status = verdicts.without(status, known)
+    if status.pause_conditions:
+        return status
     at = position.current(seen.rollout)
     # At a pause step the same gesture also ends the pause, which the step still has to notice.
     at_pause = at is not None and at[1].pause is not None
     return status if at_pause else status.model_copy(update={"controller_pause": False})
 
 
-def halted(seen: Observed, status: RolloutStatus) -> bool:
+def halted(seen: Observed, status: RolloutStatus, now: datetime) -> bool:
     """Whether nothing may grow, shrink or advance; an aborted rollout retreats all the same.
 
     A verdict that was seen just now counts before it is written: no step further with a version in doubt.
     """
     if status.abort:
         return False
-    doubtful = pauses.since(status, pauses.INCONCLUSIVE) is not None or analyses.in_doubt(seen)
-    return seen.rollout.spec.paused or doubtful or bool(analyses.failure(seen))
+    held = any(each.reason in pauses.VERDICTS for each in status.pause_conditions)
+    return seen.rollout.spec.paused or held or any(v.outcome != "continue" for v in verdicts.found(seen, now))
 
 
 def finish(seen: Observed, roles: Roles, decision: Decision, acts: Acts, now: datetime) -> Plan:
@@ -189,9 +196,17 @@ def finish(seen: Observed, roles: Roles, decision: Decision, acts: Acts, now: da
     if acts.restarted:
         status = status.model_copy(update={"restarted_at": seen.rollout.spec.restart_at})
     status = counts.counted(seen, roles, status)
-    draft = conditions.Draft(seen=seen, roles=roles, status=status, abort_message=decision.abort_message)
+    over = () if gives_up(seen, decision) else verdicts.passed_over(seen, now)
+    draft = conditions.Draft(
+        seen=seen,
+        roles=roles,
+        status=status,
+        abort_message=decision.abort_message,
+        passed_over=tuple(each.sentence for each in over),
+    )
     status = status.model_copy(update={"conditions": conditions.told(draft, now)})
-    name, message = phase.phase(seen.rollout, status)
+    doubt = "; ".join(each.sentence for each in verdicts.in_doubt(seen, now))
+    name, message = phase.phase(seen.rollout, status, doubt)
     status = status.model_copy(update={"phase": name, "message": message})
     told = (
         *events.of_actions(seen, acts.actions),

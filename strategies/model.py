@@ -80,6 +80,12 @@ class AnalysisRun:
     message: str = ""
     terminated: bool = False
     """`.spec.terminate`"""
+    cut_short: bool = False
+    """`.status.terminated`: it was ended before its time, and its phase stands for nothing."""
+    proven: bool = False
+    """`.status.proven`: the version is proven good."""
+    started: datetime | None = None
+    """`.status.startedAt`"""
     created: datetime
 
 

@@ -13,6 +13,18 @@ from rollouts.api.rollout_status import PauseCondition, RolloutStatus
 CANARY_STEP = "CanaryPauseStep"
 BLUE_GREEN = "BlueGreenPause"
 INCONCLUSIVE = "InconclusiveAnalysisRun"
+UNPROVEN_STEP = "UnprovenPauseStep"
+"""Additive to upstream: the pause was to end with a proof, none came in time, and a human is waited for."""
+VERDICTS = frozenset(
+    {
+        INCONCLUSIVE,
+        "FailedAnalysisRun",
+        "ErrorAnalysisRun",
+        "UnprovenAnalysisRun",
+        "TerminatedAnalysisRun",
+    }
+)
+"""Reasons of an analysis that is for a human to judge; upstream has the first alone. They hold everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +42,14 @@ def length(pause: RolloutPause | None) -> timedelta | None:
         return None
     text = str(pause.duration)
     return timedelta(seconds=int(text)) if text.lstrip("+-").isdigit() else parse_duration(text)
+
+
+def span(text: str) -> timedelta | None:
+    """A duration such as `5m`; None for none, and for text that is none, which validation tells of."""
+    try:
+        return parse_duration(text) if text else None
+    except ValueError:
+        return None
 
 
 def since(status: RolloutStatus, reason: str) -> datetime | None:

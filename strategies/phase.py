@@ -2,13 +2,15 @@
 
 from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_status import RolloutStatus
-from strategies import replicas
+from strategies import pauses, position, replicas
 
 DEGRADED_REASONS = frozenset({"RolloutAborted", "ProgressDeadlineExceeded"})
+PASSED_OVER = "AnalysisPassedOver"
+"""Additive to upstream, a condition: the update goes on in spite of an analysis, as the spec says."""
 
 
-def phase(rollout: Rollout, status: RolloutStatus) -> tuple[str, str]:
-    """Phase and message of a rollout whose status is otherwise complete."""
+def phase(rollout: Rollout, status: RolloutStatus, doubt: str = "") -> tuple[str, str]:
+    """Phase and message of a rollout whose status is otherwise complete; `doubt` tells of its analyses."""
     for condition in status.conditions:
         if condition.type == "InvalidSpec":
             return "Degraded", f"InvalidSpec: {condition.message}"
@@ -17,9 +19,26 @@ def phase(rollout: Rollout, status: RolloutStatus) -> tuple[str, str]:
     if rollout.spec.paused:
         return "Paused", "manually paused"
     if status.pause_conditions:
-        return "Paused", status.pause_conditions[0].reason
+        return "Paused", paused(rollout, status, doubt)
     waiting = unfinished(rollout, status)
-    return ("Progressing", waiting) if waiting else ("Healthy", "")
+    if not waiting:
+        return "Healthy", ""
+    over = next((each.message for each in status.conditions if each.type == PASSED_OVER), "")
+    return "Progressing", f"{waiting}; goes on although {over}" if over else waiting
+
+
+def paused(rollout: Rollout, status: RolloutStatus, doubt: str) -> str:
+    """What a rollout with pause conditions waits for: where upstream has the reason, that and no more."""
+    reasons = [each.reason for each in status.pause_conditions]
+    judged = next((each for each in reasons if each in pauses.VERDICTS - {pauses.INCONCLUSIVE}), "")
+    if judged:
+        return f"{judged}: {doubt}; promote to try again, or abort" if doubt else judged
+    at = position.current(rollout)
+    pause = at[1].pause if at is not None else None
+    if pause is None or not pause.advance:
+        return reasons[0]
+    missing = reasons[0] == pauses.UNPROVEN_STEP
+    return f"{reasons[0]}: " + ("no proof came, promote or abort" if missing else "until proven good")
 
 
 def unfinished(rollout: Rollout, status: RolloutStatus) -> str:

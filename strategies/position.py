@@ -73,6 +73,10 @@ def describe(step: CanaryStep) -> str:
     """A step in a few words, as events show it."""
     if step.set_weight is not None:
         return f"setWeight: {step.set_weight}"
+    if step.pause is not None and step.pause.advance:
+        return "pause until proven"
+    if step.analysis is not None and step.analysis.advance:
+        return "analysis until proven"
     if step.pause is not None:
         return "pause" if step.pause.duration is None else f"pause: {step.pause.duration}"
     if step.set_canary_scale is not None:

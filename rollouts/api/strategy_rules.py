@@ -12,6 +12,7 @@ from rollouts.api.canary import (
 )
 from rollouts.api.duration import MAX_SECONDS, parse_duration
 from rollouts.api.errors import InvalidSpec
+from rollouts.api.evidence_rules import evidence_problems
 from rollouts.api.meta import IntOrString
 from rollouts.api.paths import wrong
 from rollouts.api.rollout import Rollout
@@ -82,6 +83,7 @@ def canary_problems(rollout: Rollout, canary: CanaryStrategy) -> Iterator[Invali
             yield wrong(f"{_PATH}.analysis.startingStep", message, start)
     for index, step in enumerate(canary.steps):
         yield from _step_problems(canary, step, f"{_PATH}.steps[{index}]")
+    yield from evidence_problems(canary)
 
 
 def _surge_problems(canary: CanaryStrategy) -> Iterator[InvalidSpec]:

@@ -25,9 +25,6 @@ _SOURCE = (
     "kustomize.apiVersions",
 )
 
-_ANALYSIS = ("onFailure", "onInconclusive", "onError")
-_ADVANCE = ("advance", "atLeast", "atMost")
-_BLUE_GREEN = ("prePromotionAnalysis", "postPromotionAnalysis")
 _METRIC = ("judge", "onNoData", "noDataDeadline", "minSamples", "startOn", "warmUp")
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
@@ -52,10 +49,8 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.strategy.canary.trafficRouting.istio",
         ".spec.strategy.canary.trafficRouting.smi",
         ".spec.strategy.canary.trafficRouting.traefik",
-        *(f".spec.strategy.canary.analysis.{field}" for field in ("baseline", *_ANALYSIS)),
-        *(f".spec.strategy.canary.steps[].analysis.{field}" for field in ("baseline", *_ANALYSIS, *_ADVANCE)),
-        *(f".spec.strategy.blueGreen.{at}.{field}" for at in _BLUE_GREEN for field in _ANALYSIS),
-        *(f".spec.strategy.canary.steps[].pause.{field}" for field in _ADVANCE),
+        ".spec.strategy.canary.analysis.baseline",
+        ".spec.strategy.canary.steps[].analysis.baseline",
     ),
     "AnalysisTemplate": (
         ".spec.metrics[].provider.cloudWatch",

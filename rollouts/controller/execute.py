@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from analysis.templates import new_run, owner_reference
-from rollouts.api.analysis import AnalysisTemplate, AnalysisTemplateRef, ClusterAnalysisTemplate
 from rollouts.api.errors import RolloutsError
 from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
-from rollouts.api.validation import parse
 from rollouts.api.weights import Weights
 from rollouts.controller import routes
 from rollouts.controller.labels import (
@@ -22,13 +20,12 @@ from rollouts.controller.labels import (
     REVISION,
     REVISION_HISTORY,
 )
+from rollouts.controller.proofs import find_template
 from rollouts.controller.status import difference
 from rollouts.kube.client import Client
 from rollouts.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound, TooManyRequests
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
-    ANALYSIS_TEMPLATES,
-    CLUSTER_ANALYSIS_TEMPLATES,
     REPLICA_SETS,
     ROLLOUTS,
     SERVICES,
@@ -206,7 +203,7 @@ class Executor:
             namespace=self._namespace,
             analysis=action.analysis,
             args=action.args,
-            find=self._find_template,
+            find=lambda ref: find_template(self.store, self._namespace, ref),
             owner=obj,
             run_type=action.type,
             pod_hash=action.pod_hash,
@@ -219,13 +216,6 @@ class Executor:
             await self.client.create(ANALYSIS_RUNS, run, self._namespace)
         except AlreadyExists:
             await self._require_own(ANALYSIS_RUNS, action.name)
-
-    def _find_template(self, ref: AnalysisTemplateRef) -> AnalysisTemplate | None:
-        if ref.cluster_scope:
-            obj = self.store.get(CLUSTER_ANALYSIS_TEMPLATES, ref.template_name)
-            return parse(ClusterAnalysisTemplate, obj) if obj is not None else None
-        obj = self.store.get(ANALYSIS_TEMPLATES, ref.template_name, self._namespace)
-        return parse(AnalysisTemplate, obj) if obj is not None else None
 
     async def _terminate(self, name: str) -> None:
         try:

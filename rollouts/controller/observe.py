@@ -162,8 +162,15 @@ def _run(obj: Object) -> AnalysisRun | None:
         phase=status.get("phase", ""),
         message=status.get("message", ""),
         terminated=bool((obj.get("spec") or {}).get("terminate")),
+        cut_short=bool(status.get("terminated")) or status.get("message") == _TERMINATED,
+        proven=bool(status.get("proven")),
+        started=_time(status.get("startedAt")),
         created=parse_time(metadata["creationTimestamp"]),
     )
+
+
+_TERMINATED = "Run Terminated"
+"""Upstream's message of a run that was ended before its time; ours says so in a field of its own, too."""
 
 
 def _weights(store: Store, rollout: Rollout) -> Weights | None:

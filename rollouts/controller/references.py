@@ -13,7 +13,7 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
 from rollouts.api.validation import parse
-from rollouts.controller import routes
+from rollouts.controller import proofs, routes
 from rollouts.controller.labels import MANAGED_BY, POD_HASH
 from rollouts.kube.resources import (
     ANALYSIS_TEMPLATES,
@@ -57,6 +57,7 @@ def problems(store: Store, rollout: Rollout) -> tuple[str, ...]:
     return (
         *_services(store, rollout),
         *_templates(store, rollout),
+        *proofs.problems(store, rollout),
         *_routes(store, rollout),
         *_ingress_ports(store, rollout),
     )

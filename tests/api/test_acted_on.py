@@ -34,6 +34,7 @@ def analysis(path: str) -> set[str]:
         *under(f"{path}.args[].valueFrom", "podTemplateHashValue fieldRef.fieldPath"),
         *under(path, "dryRun[].metricName measurementRetention[].metricName measurementRetention[].limit"),
         *under(f"{path}.analysisRunMetadata", "labels annotations"),
+        *under(path, "onFailure onInconclusive onError"),
     }
 
 
@@ -104,6 +105,8 @@ ACTED_ON: dict[str, set[str]] = {
         *under(CANARY, "scaleDownDelaySeconds scaleDownDelayRevisionLimit abortScaleDownDelaySeconds"),
         *under(CANARY, "minPodsPerReplicaSet replicaProgressThreshold.type replicaProgressThreshold.value"),
         *under(f"{CANARY}.steps[]", "setWeight pause.duration"),
+        *under(f"{CANARY}.steps[].pause", "advance atLeast atMost"),
+        *under(f"{CANARY}.steps[].analysis", "advance atLeast atMost"),
         *under(f"{CANARY}.steps[].setCanaryScale", "replicas weight matchTrafficWeight"),
         *analysis(f"{CANARY}.steps[].analysis"),
         *analysis(f"{CANARY}.analysis"),

@@ -108,3 +108,48 @@ def test_a_name_is_found_anywhere_in_a_strategy_even_an_invalid_one() -> None:
     assert mentions({"canary": {"steps": [{"x": ["shop-stable"]}]}}, "shop-stable")
     assert not mentions({"canary": {"stableService": "shop"}}, "shop-stable")
     assert not mentions(None, "shop")
+
+
+SEQUENTIAL = {"judge": {"sequential": {}}}
+
+
+def proving(name: str = "proof", **spec: Any) -> Object:
+    template = success_rate(name, **SEQUENTIAL)
+    return in_default({**template, "spec": {**template["spec"], **spec}})
+
+
+def held(at: str) -> Rollout:
+    """A rollout with a step, or a pause, that waits for a proof."""
+    analysis = {"templates": [{"templateName": "errors"}]}
+    step = (
+        {"analysis": {**analysis, "advance": "evidence"}}
+        if at == "analysis"
+        else {"pause": {"advance": "evidence"}}
+    )
+    beside = {"analysis": analysis} if at == "pause" else {}
+    return Rollout.model_validate(in_default(rollout(canary({"setWeight": 10}, step, **beside))))
+
+
+@pytest.mark.parametrize("at", ["analysis", "pause"])
+@pytest.mark.parametrize(
+    "template",
+    [success_rate("errors"), proving("errors", dryRun=[{"metricName": ".*"}])],
+    ids=["a threshold", "a dry run"],
+)
+def test_a_step_that_waits_for_a_proof_which_no_metric_can_give_is_named(at: str, template: Object) -> None:
+    store = world()
+    store.put(ANALYSIS_TEMPLATES, in_default(template))
+    (said,) = [each for each in problems(store, held(at)) if ".advance is evidence" in each]
+    assert said.startswith(f".spec.strategy.canary.steps[1].{at}.advance is evidence, and no metric of ")
+    assert said.endswith("give one that is no dry run judge.sequential, or remove advance")
+
+
+@pytest.mark.parametrize("at", ["analysis", "pause"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_sequential_judge_anywhere_in_the_templates_gives_proofs(at: str, nested: bool) -> None:
+    store = world()
+    plain = {"metrics": [], "templates": [{"templateName": "proof"}]}
+    found = [proving("errors")] if not nested else [proving("proof"), proving("errors", **plain)]
+    for template in found:
+        store.put(ANALYSIS_TEMPLATES, template)
+    assert not [each for each in problems(store, held(at)) if "advance" in each]

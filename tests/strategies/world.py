@@ -81,6 +81,8 @@ class World:
     """Versions whose pods never become available."""
     verdicts: dict[str, str] = field(default_factory=dict)
     """Phases that runs end with, by version or by name; they go on running without one."""
+    proven: set[str] = field(default_factory=set)
+    """Versions, or names of runs, that a run proves good at its next look."""
     events: list[str] = field(default_factory=list)
     generation: int = 1
     problems: tuple[str, ...] = ()
@@ -209,7 +211,7 @@ class World:
             self._settle(each)
         for run in list(self.runs.values()):
             if run.phase in {"", "Pending"}:
-                self.runs[run.name] = replace(run, phase="Running")
+                self.runs[run.name] = replace(run, phase="Running", started=self.now)
             elif run.phase == "Running":
                 self._judge(run)
         return self
@@ -261,8 +263,10 @@ class World:
         each = next((each for each in self.sets.values() if each.pod_hash == run.pod_hash), None)
         version = self._version_of(each) if each is not None else ""
         verdict = self.verdicts.get(run.name) or self.verdicts.get(version)
+        run = replace(run, proven=run.proven or bool({run.name, version} & self.proven))
+        self.runs[run.name] = run
         if run.terminated:
-            self.runs[run.name] = replace(run, phase="Successful", message="Run Terminated")
+            self.runs[run.name] = replace(run, phase="Successful", message="Run Terminated", cut_short=True)
         elif verdict:
             self.runs[run.name] = replace(run, phase=verdict, message=f"metric says {verdict}")
 
