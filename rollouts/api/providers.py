@@ -4,7 +4,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from rollouts.api.flagger_providers import (
+    DynatraceMetric,
+    ExternalMetricsMetric,
+    KeptnMetric,
+    SplunkMetric,
+    StackdriverMetric,
+)
 from rollouts.api.meta import OPEN, IntOrString, Object, Spec
+from rollouts.api.secret_ref import SecretRef
 
 
 class WebMetricHeader(Spec):
@@ -167,15 +175,6 @@ class TrafficMetric(Spec):
     """The Service to compare with, usually the stable one: the value is then the counts of both sides since
     the measurement before, for judges that compare (errors with success-rate, buckets with latency), and
     those of baseline pods where the run has them. window is then the least time."""
-
-
-class SecretRef(Spec):
-    """The Secret that holds a provider's credentials."""
-
-    name: str = ""
-    """The name of the Secret."""
-    namespaced: bool = False
-    """Look in the namespace of the run instead of the controller's."""
 
 
 class DatadogMetric(Spec):
@@ -392,5 +391,15 @@ class MetricProvider(Spec):
     """Ask an InfluxDB server."""
     skywalking: SkyWalkingMetric | None = None
     """Ask a SkyWalking server."""
+    stackdriver: StackdriverMetric | None = None
+    """Additive to upstream: ask Google Cloud Monitoring."""
+    dynatrace: DynatraceMetric | None = None
+    """Additive to upstream: ask Dynatrace."""
+    splunk: SplunkMetric | None = None
+    """Additive to upstream: ask Splunk Observability Cloud."""
+    keptn: KeptnMetric | None = None
+    """Additive to upstream: take what Keptn has measured or judged."""
+    external_metrics: ExternalMetricsMetric | None = None
+    """Additive to upstream: ask the external metrics API of Kubernetes."""
     plugin: dict[str, Any] = Field(default={}, json_schema_extra=OPEN)
     """Settings by the name of the plugin."""

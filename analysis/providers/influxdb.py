@@ -1,0 +1,58 @@
+"""`provider.influxdb`: the values of a Flux query."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import httpx
+
+from analysis.providers import flux
+from analysis.providers.answers import Clock
+from analysis.providers.http import Request, fetch, json_content, with_query
+from analysis.providers.oneshot import Found, OneShot
+from analysis.providers.secrets import controller_namespace, read
+from rollouts.api.analysis import AnalysisRun, Metric
+from rollouts.api.errors import InvalidSpec
+from rollouts.kube.client import Client
+
+SECRET = "influxdb"  # noqa: S105  the name of one
+"""In the controller's namespace, with the keys `address`, `authToken` and `org`, as upstream."""
+TIMEOUT = 30.0
+"""Seconds, as upstream."""
+
+
+class InfluxdbProvider(OneShot):
+    """Measures the list of all `_value`s of the answer, table after table; an empty cell is null."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(clock)
+        self._client = client
+        self._transport = transport
+        self._environ = environ
+
+    async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
+        spec = metric.provider.influxdb
+        if spec is None:
+            raise InvalidSpec(".provider.influxdb", "is missing")
+        secret = await read(self._client, spec.profile or SECRET, controller_namespace(self._environ))
+        address, token, org = (secret.require(key) for key in ("address", "authToken", "org"))
+        request = Request(
+            method="POST",
+            url=with_query(f"{address.rstrip('/')}/api/v2/query", {"org": org}),
+            headers={
+                "Authorization": f"Token {token}",
+                "Content-Type": "application/json",
+                "Accept": "application/csv",
+            },
+            content=json_content({"query": spec.query, "type": "flux", "dialect": flux.DIALECT}),
+            timeout=TIMEOUT,
+        )
+        values = flux.values(await fetch(request, self._transport))
+        if not values:
+            return Found(result=None, message="no results returned from flux query")
+        return Found(result=values)

@@ -1,0 +1,17 @@
+"""Numbers in JSON answers: a truth value is none, and neither is one that is too large."""
+
+from typing import Any
+
+
+def number(value: Any) -> float:
+    """The number that an answer holds, also where it is written as text.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{str(value)[:40]!r} is no number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{str(value)[:40]} is too large") from None

@@ -1,0 +1,72 @@
+"""`provider.splunk`: the last value that a SignalFlow program publishes, by its HTTP API."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import httpx
+
+from analysis.providers import signalflow
+from analysis.providers.accounts import account
+from analysis.providers.answers import Clock
+from analysis.providers.http import Request, fetch, with_query
+from analysis.providers.lookback import lookback
+from analysis.providers.oneshot import Found, OneShot
+from rollouts.api.analysis import AnalysisRun, Metric
+from rollouts.api.errors import InvalidSpec
+from rollouts.kube.client import Client
+
+SECRET = "splunk"  # noqa: S105  the name of one
+TOKEN = "sf_token_key"  # noqa: S105  the key of one, as Flagger's
+TIMEOUT = 30.0
+"""Seconds, for the whole computation."""
+
+
+class SplunkProvider(OneShot):
+    """Measures the last value of the only series; the computation ends now, and is not waited for beyond."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(clock)
+        self._client = client
+        self._transport = transport
+        self._environ = environ
+
+    async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
+        spec = metric.provider.splunk
+        if spec is None:
+            raise InvalidSpec(".provider.splunk", "is missing")
+        back = lookback(metric, spec.interval)
+        found = await account(
+            self._client, run, spec.secret_ref, spec.address, default=SECRET, environ=self._environ
+        )
+        end = int(now.timestamp()) * 1000
+        query = {
+            "start": str(end - int(back.total_seconds()) * 1000),
+            "stop": str(end),
+            "immediate": "true",
+        }
+        request = Request(
+            method="POST",
+            url=with_query(f"{stream_address(found.address)}/v2/signalflow/execute", query),
+            headers={
+                "X-SF-Token": found.secret.require(TOKEN),
+                "Content-Type": "text/plain",
+                "Accept": "text/event-stream",
+            },
+            content=spec.query.encode(),
+            timeout=TIMEOUT,
+        )
+        value = signalflow.last_value(await fetch(request, self._transport))
+        return Found(result=value, message="" if value is not None else "no values found")
+
+
+def stream_address(address: str) -> str:
+    """Where programs are run, of a realm's address in any of the ways in which Flagger takes it."""
+    scheme, _, rest = address.partition("://")
+    host = "stream." + rest.removeprefix("api.") if rest.startswith("api.") else rest
+    return f"{scheme.replace('ws', 'http', 1)}://{host}"
