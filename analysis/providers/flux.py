@@ -23,6 +23,8 @@ def values(content: bytes) -> list[Any]:
     Raises:
         Failed: the answer is none, or tells of an error.
     """
+    if not content:
+        raise Failed("InfluxDB answered with nothing at all")  # no data is an empty line
     try:
         return list(_values(csv.reader(io.StringIO(content.decode(), newline=""), strict=True)))
     except (csv.Error, UnicodeDecodeError):

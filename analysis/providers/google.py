@@ -61,9 +61,7 @@ def _asking(key: str, scope: str, now: datetime) -> Request:
     except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm, RecursionError):
         private = None
     if not isinstance(private, rsa.RSAPrivateKey):
-        raise Failed(
-            "serviceAccountKey is no key of a service account in JSON; get a new one"
-        )
+        raise Failed("serviceAccountKey is no key of a service account in JSON; get a new one")
     start = int(now.timestamp())
     claims = {
         "iss": issuer,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from analysis.providers.answers import Clock, error, running
+from analysis.providers.names import UID_LABEL, measurement_name, taken
 from rollouts.api.analysis import AnalysisPhase, AnalysisRun, Measurement, Metric
 from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import API_VERSION, Object
@@ -15,7 +16,6 @@ from rollouts.kube.client import Client
 from rollouts.kube.errors import AlreadyExists, NotFound
 from rollouts.kube.resources import JOBS, PODS
 
-UID_LABEL = "analysisrun.argoproj.io/uid"
 NAME_ANNOTATION = "analysisrun.argoproj.io/name"
 NAMESPACE_ANNOTATION = "analysisrun.argoproj.io/namespace"
 METRIC_ANNOTATION = "analysisrun.argoproj.io/metric-name"
@@ -25,8 +25,6 @@ NAMESPACE_VARIABLE = "ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE"
 """Where Jobs run, if not beside their AnalysisRun."""
 
 _NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName"})
-_LONGEST_NAME = 63
-"""The Job controller writes the name into a label of the pods."""
 
 
 class JobProvider:
@@ -135,14 +133,6 @@ class JobProvider:
         )
 
 
-def job_name(run: AnalysisRun, metric: Metric) -> str:
-    """`<uid>.<metric>.<number of the measurement>`, the metric cut so that it fits into a label."""
-    taken = next((r.count + r.error for r in run.status.metric_results if r.name == metric.name), 0)
-    uid, number = run.metadata.uid, str(taken + 1)
-    room = _LONGEST_NAME - len(uid) - len(number) - 2
-    return f"{uid}.{metric.name[:room].rstrip('.-_')}.{number}"
-
-
 def _job(run: AnalysisRun, metric: Metric, namespace: str) -> Object:
     spec = metric.provider.job
     if spec is None:
@@ -152,7 +142,7 @@ def _job(run: AnalysisRun, metric: Metric, namespace: str) -> Object:
     pod_metadata = dict(template.get("metadata") or {})
     pod_labels = {**(pod_metadata.get("labels") or {}), UID_LABEL: run.metadata.uid}
     metadata: Object = {
-        "name": job_name(run, metric),
+        "name": measurement_name(run, metric, taken(run, metric) + 1),
         "namespace": namespace,
         "labels": {**(given.get("labels") or {}), UID_LABEL: run.metadata.uid},
         "annotations": {

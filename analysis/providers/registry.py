@@ -4,8 +4,17 @@ from collections.abc import Mapping
 
 from analysis.providers import Provider
 from analysis.providers.answers import Clock
+from analysis.providers.dynatrace import DynatraceProvider
+from analysis.providers.external_metrics import ExternalMetricsProvider
+from analysis.providers.graphite import GraphiteProvider
+from analysis.providers.influxdb import InfluxdbProvider
 from analysis.providers.job import JobProvider
+from analysis.providers.kayenta import KayentaProvider
+from analysis.providers.keptn import KeptnProvider
 from analysis.providers.prometheus import PrometheusProvider
+from analysis.providers.skywalking import SkyWalkingProvider
+from analysis.providers.splunk import SplunkProvider
+from analysis.providers.stackdriver import StackdriverProvider
 from analysis.providers.traffic import TrafficProvider
 from analysis.providers.web import WebProvider
 from analysis.validation import provider_names
@@ -24,6 +33,15 @@ def registry(client: Client, clock: Clock, plugins: Providers | None = None) -> 
         "web": WebProvider(clock),
         "job": JobProvider(client, clock),
         "traffic": TrafficProvider(client, clock),
+        "graphite": GraphiteProvider(clock),
+        "influxdb": InfluxdbProvider(client, clock),
+        "skywalking": SkyWalkingProvider(clock),
+        "kayenta": KayentaProvider(clock),
+        "stackdriver": StackdriverProvider(client, clock),
+        "dynatrace": DynatraceProvider(client, clock),
+        "splunk": SplunkProvider(client, clock),
+        "keptn": KeptnProvider(client, clock),
+        "externalMetrics": ExternalMetricsProvider(client, clock),
     }
 
 

@@ -15,6 +15,7 @@ from rollouts.api.providers import (
     TrafficMetric,
     WebMetric,
 )
+from rollouts.api.server_rules import server_problems
 
 
 def provider_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSpec]:
@@ -39,6 +40,7 @@ def provider_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSp
         yield InvalidSpec(f"{path}.job.spec.template", message)
     if provider.traffic is not None:
         yield from _traffic_problems(provider.traffic, f"{path}.traffic")
+    yield from server_problems(provider, path)
 
 
 def _prometheus_problems(prometheus: PrometheusMetric, path: str) -> Iterator[InvalidSpec]:

@@ -55,11 +55,8 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
     "AnalysisTemplate": (
         ".spec.metrics[].provider.cloudWatch",
         ".spec.metrics[].provider.datadog",
-        ".spec.metrics[].provider.graphite",
-        ".spec.metrics[].provider.influxdb",
-        ".spec.metrics[].provider.kayenta",
+        ".spec.metrics[].provider.kayenta.lookback",
         ".spec.metrics[].provider.newRelic",
-        ".spec.metrics[].provider.skywalking",
         ".spec.metrics[].provider.wavefront",
         ".spec.metrics[].provider.prometheus.arms",
         *(f".spec.metrics[].{field}" for field in _METRIC),

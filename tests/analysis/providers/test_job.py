@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from analysis.providers.job import JobProvider, job_name
+from analysis.providers.job import JobProvider
+from analysis.providers.names import measurement_name, taken
 from rollouts.api.analysis import AnalysisRun, AnalysisRunStatus, MetricResult
 from rollouts.api.crd import crds
 from rollouts.api.meta import dump
@@ -215,8 +216,9 @@ async def test_jobs_can_run_in_a_namespace_of_their_own():
 def test_a_name_fits_into_a_label_and_counts_the_measurements():
     run, metric = run_with({"job": JOB})
     long = metric.model_copy(update={"name": "a-metric-with-a-very-long-name-indeed"})
-    taken = MetricResult(name=long.name, count=8, error=1)
-    later = run.model_copy(update={"status": AnalysisRunStatus(metric_results=(taken,))})
-    assert job_name(run, long) == f"{run.metadata.uid}.a-metric-with-a-very-lon.1"
-    assert job_name(later, long) == f"{run.metadata.uid}.a-metric-with-a-very-lo.10"
-    assert len(job_name(later, long)) <= 63
+    nine = MetricResult(name=long.name, count=8, error=1)
+    later = run.model_copy(update={"status": AnalysisRunStatus(metric_results=(nine,))})
+    assert (taken(run, long), taken(later, long)) == (0, 9)
+    assert measurement_name(run, long, 1) == f"{run.metadata.uid}.a-metric-with-a-very-lon.1"
+    assert measurement_name(later, long, 10) == f"{run.metadata.uid}.a-metric-with-a-very-lo.10"
+    assert len(measurement_name(later, long, 10)) <= 63

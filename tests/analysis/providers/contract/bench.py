@@ -25,8 +25,8 @@ from tests.analysis.providers.requests import run_with
 
 CONTROL = "rollouts-system"
 """The controller's namespace."""
-ROUNDS = 20
-"""Looks after which a measurement that is still Running never ends."""
+ROUNDS = 250
+"""Looks after which a measurement that is still Running never ends: an hour, every 15 s, and some."""
 
 
 @dataclass
@@ -123,7 +123,7 @@ def _asked(case: Case, server: str) -> Any:
 async def create(client: Client, obj: dict[str, Any]) -> None:
     """An object of a case, of whatever kind."""
     group, _, version = obj["apiVersion"].rpartition("/")
-    kind = Resource(group, version, f"{obj['kind'].lower()}s", obj["kind"])
+    kind = Resource(group, version, obj["kind"], f"{obj['kind'].lower()}s")
     await client.create(kind, obj, obj["metadata"].get("namespace", ""))
 
 

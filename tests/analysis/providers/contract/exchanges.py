@@ -162,7 +162,10 @@ def _differences(wanted: dict[str, Any], asked: Asked) -> list[str]:
     found["query"] = {
         name: values[0] if len(values) == 1 else values for name, values in _form(query).items()
     }
-    expected["query"] = {name: str(text) for name, text in wanted.get("query", {}).items()}
+    expected["query"] = {
+        name: [*map(str, text)] if isinstance(text, list) else str(text)
+        for name, text in wanted.get("query", {}).items()
+    }
     for name, text in wanted.get("headers", {}).items():
         expected[f"header {name}"], found[f"header {name}"] = text, asked.headers.get(name.lower())
     if "basic" in wanted:

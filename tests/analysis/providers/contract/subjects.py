@@ -8,7 +8,16 @@ import httpx
 
 from analysis.providers import Provider
 from analysis.providers.answers import Clock
+from analysis.providers.dynatrace import DynatraceProvider
+from analysis.providers.external_metrics import ExternalMetricsProvider
+from analysis.providers.graphite import GraphiteProvider
+from analysis.providers.influxdb import InfluxdbProvider
+from analysis.providers.kayenta import KayentaProvider
+from analysis.providers.keptn import KeptnProvider
 from analysis.providers.prometheus import PrometheusProvider
+from analysis.providers.skywalking import SkyWalkingProvider
+from analysis.providers.splunk import SplunkProvider
+from analysis.providers.stackdriver import StackdriverProvider
 from analysis.providers.web import WebProvider
 from rollouts.kube.client import Client
 from tests.analysis.providers.requests import NOW
@@ -48,5 +57,25 @@ class Subject:
 SUBJECTS: dict[str, Subject] = {
     "prometheus": Subject(make=lambda p: PrometheusProvider(p.clock, p.environ), on_loopback=True),
     "web": Subject(make=lambda p: WebProvider(p.clock, p.transport, p.environ)),
+    "graphite": Subject(make=lambda p: GraphiteProvider(p.clock, p.transport)),
+    "influxdb": Subject(make=lambda p: InfluxdbProvider(p.client, p.clock, p.transport, p.environ)),
+    "skywalking": Subject(
+        make=lambda p: SkyWalkingProvider(p.clock, p.transport),
+        without={"not-a-number": "GraphQL has no such number: it is null"},
+    ),
+    "kayenta": Subject(
+        make=lambda p: KayentaProvider(p.clock, p.transport),
+        without={"several-values": "there is one score"},
+    ),
+    "stackdriver": Subject(make=lambda p: StackdriverProvider(p.client, p.clock, p.transport, p.environ)),
+    "dynatrace": Subject(make=lambda p: DynatraceProvider(p.client, p.clock, p.transport, p.environ)),
+    "splunk": Subject(make=lambda p: SplunkProvider(p.client, p.clock, p.transport, p.environ)),
+    "keptn": Subject(
+        make=lambda p: KeptnProvider(p.client, p.clock),
+        without={"several-values": "a KeptnMetric has one value"},
+    ),
+    "externalMetrics": Subject(
+        make=lambda p: ExternalMetricsProvider(p.client, p.clock, p.transport, p.environ)
+    ),
 }
 """By the name of the folder that holds the cases."""

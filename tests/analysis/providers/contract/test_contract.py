@@ -108,7 +108,8 @@ def test_an_answer_of_which_any_part_is_something_else_never_breaks_a_provider(n
             for changed in mutations(exchange["response"]["json"]):
                 answer = recorded({**exchange["response"], "json": changed})
                 measurement = at.run(at.measure(case, case.exchanges, lambda _, answer=answer: answer, place))
-                assert measurement.phase in ("", "Error", "Failed", "Inconclusive"), changed
+                same = measurement.value == case.measurement["value"]
+                assert measurement.phase in ("", "Error", "Failed", "Inconclusive") or same, changed
 
 
 def mutations(node: Any) -> Iterator[Any]:
