@@ -15,6 +15,11 @@ REDACTED = "*****"
 
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
+LATER: Mapping[str, frozenset[str]] = {
+    "arms": frozenset({"window", "baseline.service", "baseline.podTemplateHash"})
+}
+"""What is known only when a query is sent: by the field below which it may stand."""
+
 
 def merge(template: Sequence[Argument], incoming: Mapping[str, str]) -> tuple[Argument, ...]:
     """Put the values that a rollout hands over into the arguments of its templates.
@@ -92,14 +97,19 @@ def resolve(metric: Metric, values: Mapping[str, str]) -> Metric:
     return Metric.model_validate(_replace(dump(metric), values, metric.name))
 
 
-def _replace(node: Any, values: Mapping[str, str], metric: str) -> Any:
+def _replace(node: Any, values: Mapping[str, str], metric: str, later: frozenset[str] = frozenset()) -> Any:
     """Replace in every string, and so without any need to quote."""
     if isinstance(node, str):
-        return _TAG.sub(lambda tag: _value(tag[1], values, metric), node)
+        return _TAG.sub(
+            lambda tag: tag[0] if tag[1].strip() in later else _value(tag[1], values, metric), node
+        )
     if isinstance(node, list):
-        return [_replace(item, values, metric) for item in node]
+        return [_replace(item, values, metric, later) for item in node]
     if isinstance(node, dict):
-        return {_replace(key, values, metric): _replace(item, values, metric) for key, item in node.items()}
+        return {
+            _replace(key, values, metric): _replace(item, values, metric, LATER.get(key, later))
+            for key, item in node.items()
+        }
     return node
 
 

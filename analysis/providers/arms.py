@@ -8,15 +8,20 @@ millisecond.
 import asyncio
 import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from analysis.providers.counts import Arm, Unusable, bound
+from analysis.providers.looks import read_time, remaining
 from analysis.providers.query import Answer, QueryFailed, Span, Target, ask
 from rollouts.api.analysis import RunBaseline
 from rollouts.api.duration import parse_duration
 from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.api.providers import PrometheusArm
 
+NOTES = ("asked",)
+"""What the next look begins with: the moment that was asked about."""
 LATE = timedelta(seconds=5)
 """How far back a moment lies: the samples of a scrape that is under way bear its beginning and come late."""
 
@@ -27,12 +32,39 @@ class NoAnswer(Unavailable):
     """A query gave no number where one is needed; the message says which."""
 
 
-async def moment(target: Target) -> datetime:
-    """A moment whose samples are all there, by the clock of the server.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The time that a look counts for, by the clock of the server."""
+
+    since: datetime
+    at: datetime
+    left: timedelta
+    """How long it still lasts; nothing when it is over."""
+
+    @property
+    def length(self) -> timedelta:
+        """How long it is so far."""
+        return self.at - self.since
+
+    def notes(self, begin: datetime) -> Mapping[str, str]:
+        """What to note so that the next look begins then."""
+        return {NOTES[0]: begin.isoformat()}
+
+
+async def window(target: Target, notes: Mapping[str, str], least: timedelta) -> Window:
+    """The window from what the look before has noted until now; one of no length at the first look.
 
     Raises:
-        QueryFailed: the server cannot say.
+        QueryFailed: the server does not say what time it is.
     """
+    at = await _moment(target)
+    noted = read_time(notes[NOTES[0]]) if notes else None
+    since = at if noted is None else min(noted, at)
+    return Window(since=since, at=at, left=remaining(since, at, least))
+
+
+async def _moment(target: Target) -> datetime:
+    """A moment whose samples are all there."""
     now = (await ask(target, "time()")).result
     if not isinstance(now, float) or not 0 < now < 1e11:
         raise QueryFailed(f"{target.address} does not say what time it is")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from rollouts.api.comparison_rules import arms_problems
 from rollouts.api.duration_rules import TEMPLATED, duration_problems
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.paths import wrong
@@ -44,7 +45,9 @@ def provider_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSp
 
 
 def _prometheus_problems(prometheus: PrometheusMetric, path: str) -> Iterator[InvalidSpec]:
-    if not prometheus.query.strip():
+    if prometheus.arms is not None:
+        yield from arms_problems(prometheus, prometheus.arms, path)
+    elif not prometheus.query.strip():
         yield InvalidSpec(f"{path}.query", "must be a PromQL query, got nothing", prometheus.query)
     yield from _authentication_problems(prometheus.authentication, f"{path}.authentication")
     if (

@@ -81,7 +81,8 @@ class PrometheusRangeQueryArgs(Spec):
 
 class PrometheusArm(Spec):
     """What to ask about one side of a comparison: query for the kayenta judge; for the sequential judge
-    requests, and errors or buckets. `{{window}}` stands for the time since the look before.
+    requests and errors, buckets, or all three. `{{window}}` stands for the time since the look before, and
+    `{{baseline.service}}` and `{{baseline.podTemplateHash}}` for the baseline pods.
     """
 
     query: str = ""
@@ -91,7 +92,7 @@ class PrometheusArm(Spec):
     errors: str = ""
     """How many of them failed."""
     buckets: str = ""
-    """How many took at most `le`, by `le`: `sum by (le) (increase(..._bucket{...}[{{window}}]))`."""
+    """How many took at most `le` seconds, by `le`: `sum by (le) (increase(..._bucket{...}[{{window}}]))`."""
 
 
 class PrometheusArms(Spec):

@@ -58,7 +58,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.metrics[].provider.kayenta.lookback",
         ".spec.metrics[].provider.newRelic",
         ".spec.metrics[].provider.wavefront",
-        ".spec.metrics[].provider.prometheus.arms",
         *(f".spec.metrics[].{field}" for field in _METRIC),
         ".spec.score",
     ),

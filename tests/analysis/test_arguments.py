@@ -52,3 +52,13 @@ def test_a_secret_is_gone_in_every_spelling(secret, before, after):
 
 def test_the_longer_of_two_secrets_goes_first():
     assert redact("token-1 token", ["token", "token-1"]) == "***** *****"
+
+
+@pytest.mark.parametrize("place", ["{{window}}", "{{ window }}", "{{baseline.service}}"])
+def test_what_is_known_only_when_a_query_is_sent_stays_below_arms_and_is_refused_elsewhere(place):
+    arms = {side: {"requests": f"x{place}", "errors": "{{args.a}}"} for side in ("canary", "stable")}
+    metric = Metric.model_validate({"name": "m", "provider": {"prometheus": {"arms": arms}}})
+    found = resolve(metric, {"a": "1"}).provider.prometheus.arms.canary
+    assert (found.requests, found.errors) == (f"x{place}", "1")
+    with pytest.raises(InvalidSpec):
+        resolve(web(body=place), {"a": "1"})

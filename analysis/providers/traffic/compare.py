@@ -8,38 +8,30 @@ counted.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from analysis.providers import arms
-from analysis.providers.answers import Clock, no_data, running, value
-from analysis.providers.counts import Arm, counts
-from analysis.providers.looks import fewest, kept, remaining
+from analysis.providers import arms, looks
+from analysis.providers.answers import Clock, running
+from analysis.providers.counts import Arm
+from analysis.providers.looks import Ended, conclude, fewest, read_time, remaining
 from analysis.providers.query import Target
 from analysis.providers.traffic import counters, envoy, queries
 from analysis.providers.traffic.routes import Route
 from analysis.providers.traffic.settings import window_of
-from rollouts.api.analysis import AnalysisRun, Measurement, Metric
-from rollouts.api.duration import format_duration
+from rollouts.api.analysis import Measurement
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.providers import TrafficMetric
 from rollouts.kube.client import Client
 
-NOTES = (("since", "arms"), ("asked",))
-"""What the next look begins with: time and counters, or the moment that Prometheus was asked about."""
-
-Value = Mapping[str, Any]
+NOTES = ("since", "arms")
+"""What the next look begins with: the time, and Envoy's counters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One measurement of a metric that compares."""
+class Look(looks.Look):
+    """One measurement of a metric that compares Services."""
 
-    run: AnalysisRun
-    metric: Metric
     spec: TrafficMetric
-    previous: Measurement | None
-    started: datetime
 
     @property
     def services(self) -> Mapping[str, str]:
@@ -65,10 +57,10 @@ class Look:
         """Whether buckets are counted, and not errors."""
         return self.spec.metric == "latency"
 
-    def kept(self) -> Mapping[str, str]:
-        """What the look before has noted; what a look that fails must note again."""
-        found = (kept(self.run, self.metric, self.previous, names) for names in NOTES)
-        return next((notes for notes in found if notes is not None), {})
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What the look before has noted, by whichever of the two ways; a look that fails notes it again."""
+        return self.kept(*NOTES) or self.kept(*arms.NOTES)
 
 
 async def from_envoy(client: Client, clock: Clock, look: Look) -> Measurement:
@@ -89,13 +81,19 @@ async def from_envoy(client: Client, clock: Clock, look: Look) -> Measurement:
         side: counters.arm(counters.between(before[side], after[side]), latency=look.latency)
         for side in after
     }
-    new, old = _notes(now, after, look), _notes(since, before, look)
-    return conclude(look, counted, clock(), now - since, counted_now=new, counted_before=old)
+    ended = Ended(
+        started=look.started,
+        now=now,
+        length=now - since,
+        after=_notes(now, after, look),
+        before=_notes(since, before, look),
+    )
+    return _conclude(look, counted, ended)
 
 
 def _noted(look: Look) -> tuple[datetime, Mapping[str, counters.Counters]] | None:
-    notes = kept(look.run, look.metric, look.previous, NOTES[0])
-    if notes is None:
+    notes = look.kept(*NOTES)
+    if not notes:
         return None
     at, packed = read_time(notes["since"]), counters.unpack_all(notes["arms"])
     return None if at is None or packed is None else (at, packed)
@@ -109,63 +107,38 @@ async def from_prometheus(
     target: Target, clock: Clock, look: Look, routes: Mapping[str, Route]
 ) -> Measurement:
     """What the router's counters grew by, up to a moment that the next look begins at."""
-    window = window_of(look.spec, look.metric)
     asked = {
         side: queries.Asked(
             namespace=look.run.metadata.namespace, service=service, canary=routes[side].canary
         )
         for side, service in look.services.items()
     }
-    at = await arms.moment(target)
-    notes = kept(look.run, look.metric, look.previous, NOTES[1])
-    noted = read_time(notes["asked"]) if notes else None
-    if noted is None:
-        return running(look.started, clock() + window, {"asked": at.isoformat()})
-    since = min(noted, at)
-    if left := remaining(since, at, window):
-        return running(look.started, clock() + left, {"asked": since.isoformat()})
+    window = await arms.window(target, look.kept(*arms.NOTES), window_of(look.spec, look.metric))
+    if window.left:
+        return running(look.started, clock() + window.left, window.notes(window.since))
     controllers = {side: queries.ROUTERS[routes[side].controller](one) for side, one in asked.items()}
-    made = {side: queries.arm(each, at - since, latency=look.latency) for side, each in controllers.items()}
+    made = {
+        side: queries.arm(each, window.length, latency=look.latency) for side, each in controllers.items()
+    }
     found = await asyncio.gather(
         *(
-            arms.counted(target, side, made[side], at, per_second=controllers[side].per_second)
+            arms.counted(target, side, made[side], window.at, per_second=controllers[side].per_second)
             for side in made
         )
     )
     counted = dict(zip(made, found, strict=True))
     query = made["canary"].buckets if look.latency else made["canary"].errors
     told = {"ResolvedPrometheusQuery": query}
-    new, old = {"asked": at.isoformat(), **told}, {"asked": since.isoformat(), **told}
-    return conclude(look, counted, clock(), at - since, counted_now=new, counted_before=old)
-
-
-def read_time(text: str) -> datetime | None:
-    """The time that a look has noted; None if it is none."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
-
-
-def conclude(
-    look: Look,
-    counted: Mapping[str, Arm],
-    now: datetime,
-    length: timedelta,
-    *,
-    counted_now: Mapping[str, str],
-    counted_before: Mapping[str, str],
-) -> Measurement:
-    """The counts, or that the canary had too few requests: then they count in the next look."""
-    result = counts(counted)
-    canary, least = result["canary"]["requests"], fewest(look.metric, look.spec.min_requests)
-    took = {"window": format_duration(length)}
-    if canary >= least:
-        return value(look.started, now, result, {**counted_now, **took})
-    message = (
-        f'Service "{look.spec.service}" answered {canary:g} requests in {format_duration(length)}, '
-        f"fewer than {least}"
+    ended = Ended(
+        started=look.started,
+        now=clock(),
+        length=window.length,
+        after={**window.notes(window.at), **told},
+        before={**window.notes(window.since), **told},
     )
-    # Without any request of the canary there is nothing to keep for it, and stable's would only grow old.
-    return no_data(look.started, now, message, {**(counted_before if canary else counted_now), **took})
+    return _conclude(look, counted, ended)
+
+
+def _conclude(look: Look, counted: Mapping[str, Arm], ended: Ended) -> Measurement:
+    least = fewest(look.metric, look.spec.min_requests)
+    return conclude(counted, ended, who=f'Service "{look.spec.service}"', least=least)

@@ -43,7 +43,7 @@ class TrafficProvider:
             look = compare.Look(run=run, metric=metric, spec=spec, previous=previous, started=started)
             async with asyncio.timeout(TIMEOUT):
                 if spec.stable_service:
-                    notes = look.kept()
+                    notes = look.notes
                     return await self._compare(look)
                 namespace = run.metadata.namespace
                 found = (await routes.find(self._client, namespace, spec.service))[spec.service]
