@@ -1,15 +1,14 @@
 """How much more canary and reference vary from look to look than chance alone would have them. Pure.
 
-The hypothesis of the test is about independent requests. Errors that come in clusters (one bad pod, a client
-that repeats) vary more, and would be taken for a difference. The factor is Pearson's: the squared distance of
-the canary's share from the running ratio, over what a binomial would give. A steady difference is no
-dispersion, because the running ratio follows it.
+The hypothesis of the test is about independent requests. Errors that come in clusters (one bad pod, a
+client that repeats) vary more, and would be taken for a difference. The factor is Pearson's: the squared
+distance of the canary's share from the running ratio, over what a binomial would give. A steady difference
+is no dispersion, because the running ratio follows it.
 
 The factor only ever takes evidence away (`evidence.discounted`), so the promise for independent requests
 holds exactly, however the factor is estimated. For clustered ones it holds as far as the estimate is right.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 PRIOR_LOOKS = 3.0
-"""As if so many looks had been seen that vary as chance has it."""
+"""As if so many looks had been seen before the first."""
+PRIOR_VARIANCE = 0.1
+"""And as if in them the ratio had varied as much by itself: the square of a
+coefficient of variation. What that makes of counts grows with them, and is nothing for rare errors."""
+MOST_PRIOR = 3.0
+"""The greatest factor that is assumed before anything is seen."""
 PRIOR_BAD = 0.25
 """As if so much evidence for a ratio of 1 had been seen, which keeps the first estimates finite."""
 WHOLE = 1.0
@@ -32,23 +36,20 @@ class Dispersion(NamedTuple):
     """Mantel and Haenszel's: bad canary requests, weighted by the share of the reference."""
     reference: Floats
     """The other way round; the quotient is the ratio."""
+    looks: Floats
+    """How many there were."""
     information: Floats
-    """Of the looks that are in `spread`."""
-    residual: Floats
-    """Of the looks that are not yet."""
+    """About the logarithm of the ratio, of all of them."""
+    open_residual: Floats
+    """Of the looks that are not yet in the three sums below."""
     open_information: Floats
     """Of the same."""
+    whole_information: Floats
+    """Of the others."""
     spread: Floats
     """Pearson's statistic."""
-    looks: Floats
+    freedom: Floats
     """Its degrees of freedom."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    canary_bad: Floats
-    reference_bad: Floats
-    share: Floats
 
 
 def nothing(shape: tuple[int, ...]) -> Dispersion:
@@ -57,17 +58,26 @@ def nothing(shape: tuple[int, ...]) -> Dispersion:
 
 
 def ratio(seen: Dispersion) -> Floats:
-    """How many times as bad the canary is; NaN where nothing bad was seen on either side."""
+    """How many times as bad the canary is; not finite where nothing bad was seen of the reference."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return seen.canary / seen.reference
 
 
-def factor(seen: Dispersion) -> Floats:
-    """How much to divide evidence by; 1 where the looks vary as chance has it, or less."""
-    return np.maximum(1.0, (PRIOR_LOOKS + seen.spread) / (PRIOR_LOOKS + seen.looks))
+def factor(seen: Dispersion, variance: float = PRIOR_VARIANCE) -> Floats:
+    """By how much to divide the logarithm of evidence; 1 where the looks vary as chance has it, or less.
+
+    Args:
+        seen: The looks.
+        variance: See PRIOR_VARIANCE.
+    """
+    each = seen.information / np.maximum(seen.looks, 1.0)
+    prior = np.minimum(1 + variance * each, MOST_PRIOR)
+    return np.maximum(1.0, (PRIOR_LOOKS * prior + seen.spread) / (PRIOR_LOOKS + seen.freedom))
 
 
-def add(seen: Dispersion, canary_bad: Floats, reference_bad: Floats, share: Floats) -> Dispersion:
+def add(
+    seen: Dispersion, canary_bad: Floats, reference_bad: Floats, share: Floats, told: Floats
+) -> Dispersion:
     """The sums with one more look.
 
     Args:
@@ -75,24 +85,29 @@ def add(seen: Dispersion, canary_bad: Floats, reference_bad: Floats, share: Floa
         canary_bad: Bad requests of the canary.
         reference_bad: Bad requests of the reference.
         share: The canary's share of the requests, between 0 and 1.
+        told: 1 where this look says something, 0 where an arm had no requests.
     """
     expected = (seen.canary + PRIOR_BAD) / (seen.reference + PRIOR_BAD)
-    chance = share * expected / (share * expected + 1 - share)
+    odds = share * expected
+    chance = odds / (odds + 1 - share)
     bad = canary_bad + reference_bad
-    information = seen.open_information + bad * chance * (1 - chance)
-    residual = seen.residual + canary_bad - bad * chance
+    here = bad * chance * (1 - chance)
+    information = seen.open_information + here
+    residual = seen.open_residual + canary_bad - bad * chance
     # The first whole look only says what the others are compared with. After it, a distance is that of the
     # look and of the running ratio together: the recursive residuals of a regression.
-    whole, first = information >= WHOLE, seen.information <= 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = residual**2 / (information * (1 + information / seen.information))
-    measured = whole & ~first
+    whole = information >= WHOLE
+    known = seen.whole_information
+    measured = whole & (known > 0)
+    spread = residual**2 * known / np.maximum(information * (known + information), 1e-300)
     return Dispersion(
         canary=seen.canary + canary_bad * (1 - share),
         reference=seen.reference + reference_bad * share,
-        information=seen.information + np.where(whole, information, 0.0),
-        residual=np.where(whole, 0.0, residual),
+        looks=seen.looks + told,
+        information=seen.information + here,
+        open_residual=np.where(whole, 0.0, residual),
         open_information=np.where(whole, 0.0, information),
+        whole_information=known + np.where(whole, information, 0.0),
         spread=seen.spread + np.where(measured, spread, 0.0),
-        looks=seen.looks + measured,
+        freedom=seen.freedom + measured,
     )

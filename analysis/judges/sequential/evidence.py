@@ -11,10 +11,10 @@ import numpy as np
 
 from analysis.judges.sequential import dispersion, gross
 from analysis.judges.sequential.dispersion import Floats
-from analysis.judges.sequential.effects import Effects
+from analysis.judges.sequential.effects import OTHERS, Effects
 from analysis.judges.sequential.tally import Tally
 
-MIXTURE, GROSS, OWN = math.log(0.85), math.log(0.10), math.log(0.05)
+MIXTURE, GROSS, OWN = math.log(0.93), math.log(0.05), math.log(0.02)
 """How the bet against "not worse than maxRatio" is spread: over ratios, over a canary that is down, and over
 one that is down whatever the reference does. With a limit of 1 the last part is not used."""
 
@@ -32,55 +32,64 @@ def factor(tally: Tally, *, guarded: bool) -> Floats:
     return dispersion.factor(tally.dispersion) if guarded else np.ones(tally.dispersion.looks.shape)
 
 
-def harm(effects: Effects, tally: Tally, divisor: Floats, max_error_rate: float) -> Floats:
-    """The logarithm of the e-value against "not worse than maxRatio, and not above max_error_rate"."""
-    worse = tally.curve[..., effects.base + effects.worse]  # relative to maxRatio already
-    mixture = _mean(effects.worse_weights, worse, divisor)
-    down = _mean(np.full(len(gross.RATES), -math.log(len(gross.RATES))), tally.gross, divisor)
-    own = gross.own_rate(max_error_rate, tally.totals.canary_requests, tally.totals.canary_bad)
-    return np.asarray(
-        np.logaddexp(np.logaddexp(MIXTURE + mixture, GROSS + down), OWN + discounted(own, divisor))
+def measured(tally: Tally, *, guarded: bool) -> Floats:
+    """The same by what was seen alone. A canary that is down is no cluster, unless there were such clusters,
+    and a wrong proof costs less than a wrong abort.
+    """
+    return (
+        dispersion.factor(tally.dispersion, variance=0) if guarded else np.ones(tally.dispersion.looks.shape)
     )
 
 
-def slower(effects: Effects, tally: Tally, divisor: Floats) -> Floats:
+def harm(tally: Tally, max_error_rate: float, *, guarded: bool) -> Floats:
+    """The logarithm of the e-value against "not worse than maxRatio, and not above max_error_rate"."""
+    effects_seen = slower(tally, guarded=guarded)
+    shown = measured(tally, guarded=guarded)
+    down = discounted(np.asarray(np.logaddexp.reduce(gross.WEIGHTS + tally.gross, axis=-1)), shown)
+    own = gross.own_rate(max_error_rate, tally.totals.canary_requests, tally.totals.canary_bad)
+    return np.asarray(
+        np.logaddexp(np.logaddexp(MIXTURE + effects_seen, GROSS + down), OWN + discounted(own, shown))
+    )
+
+
+def slower(tally: Tally, *, guarded: bool) -> Floats:
     """The logarithm of the e-value against "at most maxRatio times as many are slower", for each edge."""
-    return _mean(effects.worse_weights, tally.curve[..., effects.base + effects.worse], divisor)
+    return discounted(np.asarray(np.logaddexp.reduce(tally.harm, axis=-1)), factor(tally, guarded=guarded))
 
 
-def proof(effects: Effects, tally: Tally, divisor: Floats) -> Floats:
+def proof(tally: Tally, *, guarded: bool) -> Floats:
     """The logarithm of the e-value against "at least proveRatio times as bad"."""
-    return _mean(effects.good_weights, tally.proof, divisor)
+    return discounted(tally.proof[..., 0], measured(tally, guarded=guarded))
 
 
-def bounds(effects: Effects, curve: Floats, divisor: float, threshold: float) -> Bounds:
+def bounds(effects: Effects, grid: Floats, divisor: float, threshold: float) -> Bounds:
     """The confidence sequence: the ratios of the grid that are not rejected from below, or from above.
 
     Each side holds by itself at all looks together with the confidence of the threshold. Ends are taken
     outwards, to the last rejected point.
     """
-    places = np.arange(len(curve))[:, None]
-    rejected_below = _against(effects, curve, places + effects.worse, divisor) >= math.log(threshold)
-    rejected_above = _against(effects, curve, places - effects.worse, divisor) >= math.log(threshold)
-    low, high = np.flatnonzero(rejected_below), np.flatnonzero(rejected_above)
+    least = math.log(threshold) * divisor
+    low = np.flatnonzero(_against(grid, 1) >= least)
+    high = np.flatnonzero(_against(grid, -1) >= least)
     return Bounds(
-        at_least=float(effects.ratios[low[-1]]) if len(low) else None,
-        at_most=float(effects.ratios[high[0]]) if len(high) else None,
+        at_least=float(effects.grid[low[-1]]) if len(low) else None,
+        at_most=float(effects.grid[high[0]]) if len(high) else None,
     )
 
 
-def _against(effects: Effects, grid: Floats, others: np.ndarray, divisor: float) -> Floats:
-    """Each point of the grid against others; those beyond its end are bets not made."""
-    inside = (others >= 0) & (others < len(grid))
-    logs = np.where(inside, grid[np.clip(others, 0, len(grid) - 1)] - grid[:, None], -math.inf)
-    return _mean(effects.worse_weights, logs, np.asarray(divisor))
+def _against(grid: Floats, towards: int) -> Floats:
+    """Each point of the grid against others of it; those beyond its end are bets not made."""
+    total = np.full(len(grid), -math.inf)
+    for steps, weight in OTHERS.items():
+        shifted = np.full(len(grid), -math.inf)
+        if towards > 0:
+            shifted[:-steps] = grid[steps:] - grid[:-steps]
+        else:
+            shifted[steps:] = grid[:-steps] - grid[steps:]
+        total = np.logaddexp(total, shifted + math.log(weight))
+    return total
 
 
 def discounted(logs: Floats, divisor: Floats) -> Floats:
     """The logs divided by a number of at least 1; only those above 0, so that nothing ever grows by it."""
     return np.minimum(logs, logs / divisor)
-
-
-def _mean(log_weights: Floats, logs: Floats, divisor: Floats) -> Floats:
-    shrunk = log_weights + discounted(logs, divisor[..., None])
-    return np.asarray(np.logaddexp.reduce(shrunk, axis=-1))

@@ -55,7 +55,8 @@ def write(effects: Effects, state: State) -> str:
         "signals": {
             name: {
                 "counts": [_short(array[place]) for array in seen.totals],
-                "curve": [_short(value) for value in seen.curve[place]],
+                "harm": [_short(value) for value in seen.harm[place]],
+                "grid": [_short(value) for value in seen.grid[place]],
                 "telling": bool(state.telling[place]),
                 "proof": [_short(value) for value in seen.proof[place]],
                 "gross": [_short(value) for value in seen.gross[place]],
@@ -107,7 +108,7 @@ def _state(effects: Effects, body: dict[str, Any]) -> State:
         raise BrokenState("its time has no zone")
     counts = _array([entry["counts"] for entry in entries], (len(names), len(Counts._fields)))
     spread = _array([entry["dispersion"] for entry in entries], (len(names), len(Dispersion._fields)))
-    if (counts < 0).any() or (np.delete(spread, Dispersion._fields.index("residual"), axis=1) < 0).any():
+    if (counts < 0).any() or (np.delete(spread, Dispersion._fields.index("open_residual"), axis=1) < 0).any():
         raise BrokenState("it has negative counts")
     telling = [entry["telling"] for entry in entries]
     if not all(isinstance(each, bool) for each in telling):
@@ -117,7 +118,8 @@ def _state(effects: Effects, body: dict[str, Any]) -> State:
         telling=np.array(telling),
         tally=Tally(
             totals=Counts(*counts.T),
-            curve=_array([entry["curve"] for entry in entries], (len(names), len(effects.ratios))),
+            harm=_array([entry["harm"] for entry in entries], (len(names), len(effects.worse))),
+            grid=_array([entry["grid"] for entry in entries], (len(names), len(effects.grid))),
             proof=_array([entry["proof"] for entry in entries], (len(names), len(effects.good))),
             gross=_array([entry["gross"] for entry in entries], (len(names), len(gross.RATES))),
             dispersion=Dispersion(*spread.T),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.judges.sequential import dispersion, gross
+from analysis.judges.sequential import dispersion, gross, stakes
 from analysis.judges.sequential.dispersion import Dispersion, Floats
 from analysis.judges.sequential.effects import Effects
 
@@ -35,10 +35,12 @@ class Tally:
 
     totals: Counts
     """As counted."""
-    curve: Floats
-    """The log likelihood of each ratio of `Effects.ratios`, relative to that of maxRatio."""
+    harm: Floats
+    """The logarithm of what the stake on each ratio of `Effects.worse` has become; see `stakes`."""
+    grid: Floats
+    """The log likelihood of each ratio of `Effects.grid`, relative to that of maxRatio."""
     proof: Floats
-    """The log likelihood of each ratio of `Effects.good`, relative to that of proveRatio."""
+    """The log likelihood of `Effects.good`, relative to that of proveRatio."""
     gross: Floats
     """See `gross`."""
     dispersion: Dispersion
@@ -49,7 +51,8 @@ def nothing(effects: Effects, shape: tuple[int, ...]) -> Tally:
     """Before the first look."""
     return Tally(
         totals=Counts(*(np.zeros(shape) for _ in Counts._fields)),
-        curve=np.zeros((*shape, len(effects.ratios))),
+        harm=np.broadcast_to(stakes.start(), (*shape, len(effects.worse))).copy(),
+        grid=np.zeros((*shape, len(effects.grid))),
         proof=np.zeros((*shape, len(effects.good))),
         gross=np.zeros((*shape, len(gross.RATES))),
         dispersion=dispersion.nothing(shape),
@@ -73,17 +76,19 @@ def add(
     requests = np.where(told, counted.canary_requests + counted.reference_requests, 2.0)
     share = np.where(told, counted.canary_requests, 1.0) / requests
     canary, reference = counted.canary_bad * scale, counted.reference_bad * scale
-    curve = _likelihood(effects.ratios, effects.max_ratio, canary, reference, share)
+    harm = _likelihood(effects.worse, effects.max_ratio, canary, reference, share)
+    grid = _likelihood(effects.grid, effects.max_ratio, canary, reference, share)
     proof = _likelihood(effects.good, effects.prove_ratio, canary, reference, share)
     if proving is not None:
         proof = np.where(proving[..., None], proof, 0.0)
     down = gross.evidence(effects.max_ratio, seen.totals, counted) * scale
     return Tally(
         totals=Counts(*(a + b for a, b in zip(seen.totals, counted, strict=True))),
-        curve=np.round(seen.curve + curve, DIGITS),
+        harm=np.round(stakes.moved(seen.harm, seen.dispersion) + harm, DIGITS),
+        grid=np.round(seen.grid + grid, DIGITS),
         proof=np.round(seen.proof + proof, DIGITS),
         gross=np.round(seen.gross + down, DIGITS),
-        dispersion=dispersion.add(seen.dispersion, canary, reference, share),
+        dispersion=dispersion.add(seen.dispersion, canary, reference, share, told.astype(np.float64)),
     )
 
 

@@ -51,23 +51,23 @@ def findings(terms: Terms, state: State) -> Findings:
     Harm is any of them: the mean, half of it the errors'. Proof is all that are telling: the least.
     """
     seen, spec = state.tally, terms.spec
-    divisor = evidence.factor(seen, guarded=spec.overdispersion)
+    guarded = spec.overdispersion
     limit = 1.0 if spec.max_error_rate is None else spec.max_error_rate
     of_errors = np.array([name == ERRORS for name in state.signals])
     parts = np.where(
         of_errors,
-        evidence.harm(terms.effects, seen, divisor, limit),
-        evidence.slower(terms.effects, seen, divisor),
+        evidence.harm(seen, limit, guarded=guarded),
+        evidence.slower(seen, guarded=guarded),
     )
     harm = np.asarray(np.logaddexp.reduce(np.log(_weights(of_errors)) + parts, axis=-1))
-    proofs = np.where(state.telling, evidence.proof(terms.effects, seen, divisor), math.inf).min(axis=-1)
+    proofs = np.where(state.telling, evidence.proof(seen, guarded=guarded), math.inf).min(axis=-1)
     proof = np.where(np.isfinite(proofs), proofs, 0.0)  # nothing is telling
     enough = seen.totals.canary_requests.max(axis=-1) >= spec.min_requests
     return Findings(
         harm=np.where(enough, harm, np.minimum(harm, 0.0)),
         proof=np.where(enough, proof, np.minimum(proof, 0.0)),
         parts=parts,
-        divisor=divisor,
+        divisor=evidence.factor(seen, guarded=guarded),
     )
 
 
@@ -93,8 +93,8 @@ def explain(terms: Terms, state: State, found: Findings) -> Evidence:
         float(each[place]) for each in state.tally.totals
     )
     threshold = 1 / terms.alpha
-    curve, divisor = state.tally.curve[place], float(found.divisor[place])
-    bounds = evidence.bounds(terms.effects, curve, divisor, threshold)
+    grid, divisor = state.tally.grid[place], float(found.divisor[place])
+    bounds = evidence.bounds(terms.effects, grid, divisor, threshold)
     told = Evidence(
         judge="sequential",
         against=state.against,

@@ -1,0 +1,49 @@
+"""How the bet that a canary is worse is spread over effects. Pure.
+
+Before the first look nobody knows which effects can be seen: with thirty errors a minute a canary that is a
+third worse can, with one error in three minutes nothing below three times can. The stake starts out spread
+over all of `WORSE`. After the first look, most of what lies on effects that are too small to be seen is
+moved to the others. That is decided by the first look and concerns the looks after it, and nothing is
+added: the whole stays a fair bet.
+"""
+
+import numpy as np
+
+from analysis.judges.sequential.dispersion import Dispersion, Floats
+
+WORSE = {1.25: 0.50, 1.7: 0.35, 4.0: 0.06, 8.0: 0.06, 20.0: 0.03}
+"""How many times worse than maxRatio, and the stake on each; together 1. The first two are for steady
+regressions that take minutes to see, the others for gross ones and for rare errors."""
+VISIBLE = 0.1
+"""The least squared log effect times information per look of an effect that can be seen: twice the logarithm
+of the evidence that a look brings."""
+PRIOR_INFORMATION = 0.3
+"""Added to the information of the first look: without a single error it moves little."""
+MOVED = 0.7
+"""The share that is moved. What stays is for services whose first look was not like the others."""
+
+_LOGS = np.log([*WORSE])
+_STAKES = np.array([*WORSE.values()])
+
+
+def start() -> Floats:
+    """The logarithm of the stake on each effect, before the first look."""
+    return np.asarray(np.log(_STAKES))
+
+
+def moved(stakes: Floats, seen: Dispersion) -> Floats:
+    """The logarithms of the stakes before the next look."""
+    first = seen.looks == 1
+    if not first.any():
+        return stakes
+    visible = (seen.information + PRIOR_INFORMATION)[..., None] * _LOGS**2 >= VISIBLE
+    visible[..., -1] = True  # if nothing else can be seen, then the greatest
+    shares = np.where(visible, _STAKES, 0.0)
+    shares /= shares.sum(axis=-1, keepdims=True)
+    # Relative to the greatest, because evidence may be beyond what a double holds.
+    top = stakes.max(axis=-1, keepdims=True)
+    amounts = np.exp(stakes - top)
+    idle = np.where(visible, 0.0, MOVED * amounts)
+    amounts = amounts - idle + idle.sum(axis=-1, keepdims=True) * shares
+    logs = np.log(np.maximum(amounts, 1e-300)) + top
+    return np.asarray(np.where(first[..., None], logs, stakes))
