@@ -7,6 +7,7 @@ from rollouts.api.rollout_status import RolloutStatus
 from strategies import (
     analyses,
     lifecycle,
+    milestones,
     pauses,
     replicas,
     restart,
@@ -18,7 +19,7 @@ from strategies import (
 )
 from strategies.analyses import Slot
 from strategies.lifecycle import Acts, Decision
-from strategies.model import Observed, Plan, ReplicaSet, SwitchService
+from strategies.model import Observed, Plan, ReplicaSet, SetMilestone, SwitchService
 from strategies.revisions import Roles
 from strategies.scaling import Sizes
 
@@ -151,6 +152,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         *(() if halted else services.switch(seen, strategy.active_service, _target(seen, roles))),
         *again.evictions,
         *analyses.starts(seen, roles, wanted),
+        *(() if status.abort else _milestones(seen, roles.new, now)),
         *analyses.ends(seen, keep=not status.abort),
         *scaling.down(seen, roles, sizes),
         *revisions.expired_history(seen, roles, scaledown.serving(seen)),
@@ -158,6 +160,17 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     )
     waits = [each for each in (sizes.requeue_after, again.requeue_after) if each is not None]
     return Acts(actions=actions, restarted=again.done, requeue_after=min(waits, default=None))
+
+
+def _milestones(seen: Observed, new: ReplicaSet | None, now: datetime) -> tuple[SetMilestone, ...]:
+    """The traffic of a preview is that of its testers."""
+    if new is None:
+        return ()
+    ready, users = _preview_available(seen, new), active(seen, new)
+    return (
+        *milestones.reached(seen, "PrePromotion", now, pods_ready=ready, traffic=ready),
+        *milestones.reached(seen, "PostPromotion", now, pods_ready=saturated(seen, new), traffic=users),
+    )
 
 
 def _preview(seen: Observed, roles: Roles) -> tuple[SwitchService, ...]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from strategies import (
     analyses,
     lifecycle,
+    milestones,
     pauses,
     position,
     replicas,
@@ -18,7 +19,7 @@ from strategies import (
 )
 from strategies.events import step_completed
 from strategies.lifecycle import Acts, Decision
-from strategies.model import Observed, Plan
+from strategies.model import Observed, Plan, SetMilestone
 from strategies.revisions import Roles
 from strategies.scaling import Sizes
 from strategies.steps import STEP_PLANNERS
@@ -128,6 +129,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         *forward,
         *again.evictions,
         *analyses.starts(seen, roles, slots),
+        *(() if status.abort else _milestones(seen, roles, now)),
         *analyses.ends(seen, keep=not status.abort),
         *(() if again.under_way else scaling.down(seen, roles, sizes)),
         *revisions.expired_history(seen, roles, scaledown.serving(seen)),
@@ -135,6 +137,14 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     )
     waits = [each for each in (sizes.requeue_after, again.requeue_after) if each is not None]
     return Acts(actions=actions, restarted=again.done, requeue_after=min(waits, default=None))
+
+
+def _milestones(seen: Observed, roles: Roles, now: datetime) -> tuple[SetMilestone, ...]:
+    ready, traffic = replicas.ready_for(seen, roles), weights.gets_traffic(seen, roles)
+    return (
+        *milestones.reached(seen, "Step", now, pods_ready=ready, traffic=traffic),
+        *milestones.reached(seen, "Background", now, pods_ready=ready, traffic=traffic),
+    )
 
 
 def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:

@@ -16,6 +16,7 @@ from rollouts.api.rollout_status import RolloutStatus
 from rollouts.api.weights import Destination, Weights
 
 RunType = Literal["Step", "Background", "PrePromotion", "PostPromotion"]
+Milestone = Literal["podsReady", "firstTraffic"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,8 @@ class AnalysisRun:
     """`.status.proven`: the version is proven good."""
     started: datetime | None = None
     """`.status.startedAt`"""
+    awaits: frozenset[Milestone] = frozenset()
+    """What its metrics wait for (startOn) and `.spec.milestones` does not tell yet."""
     created: datetime
 
 
@@ -198,6 +201,15 @@ class StartAnalysis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetMilestone:
+    """Tell an AnalysisRun that something came about which its metrics wait for."""
+
+    name: str
+    milestone: Milestone
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateAnalysis:
     """Ask an AnalysisRun to end."""
 
@@ -230,6 +242,7 @@ Action = (
     | SwitchService
     | SetWeight
     | StartAnalysis
+    | SetMilestone
     | TerminateAnalysis
     | DeleteAnalysis
 )

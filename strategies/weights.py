@@ -22,6 +22,16 @@ def plan_weight(seen: Observed, roles: Roles, *, halted: bool = False) -> tuple[
     return (SetWeight(canary=goal, total=total),)
 
 
+def gets_traffic(seen: Observed, roles: Roles) -> bool:
+    """Whether the new version was seen to get a share of the requests; by its pods where nothing routes."""
+    new = roles.new
+    if new is None or new.available == 0 or not replicas.points_at(seen, new):
+        return False
+    if position.canary(seen.rollout).traffic_routing is None:
+        return True
+    return seen.weights is not None and seen.weights.verified is not False and seen.weights.canary > 0
+
+
 def target(seen: Observed, roles: Roles, carried: Weights, *, halted: bool = False) -> int:
     """The canary's share now, given what the routers were seen to carry."""
     now = carried.canary

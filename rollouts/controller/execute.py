@@ -6,7 +6,7 @@ from typing import assert_never
 
 from analysis.templates import new_run, owner_reference
 from rollouts.api.errors import RolloutsError
-from rollouts.api.meta import Object
+from rollouts.api.meta import Object, format_time
 from rollouts.api.rollout import Rollout
 from rollouts.api.weights import Weights
 from rollouts.controller import routes
@@ -109,8 +109,10 @@ class Executor:
                 await self._set_weight(Weights(canary=canary, total=total, additional=additional))
             case model.StartAnalysis():
                 await self._start_analysis(obj, action)
+            case model.SetMilestone(name=name, milestone=milestone, at=at):
+                await self._patch_run(name, {"spec": {"milestones": {milestone: format_time(at)}}})
             case model.TerminateAnalysis(name=name):
-                await self._terminate(name)
+                await self._patch_run(name, {"spec": {"terminate": True}})
             case model.DeleteAnalysis(name=name):
                 await self._delete_analysis(name)
             case _:
@@ -217,9 +219,9 @@ class Executor:
         except AlreadyExists:
             await self._require_own(ANALYSIS_RUNS, action.name)
 
-    async def _terminate(self, name: str) -> None:
+    async def _patch_run(self, name: str, patch: Object) -> None:
         try:
-            await self.client.patch(ANALYSIS_RUNS, name, {"spec": {"terminate": True}}, self._namespace)
+            await self.client.patch(ANALYSIS_RUNS, name, patch, self._namespace)
         except NotFound:
             return
 

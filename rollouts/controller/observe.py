@@ -22,7 +22,7 @@ from rollouts.controller.labels import (
 from rollouts.kube.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, SERVICES
 from rollouts.kube.store import Store
 from rollouts.routers import Router
-from strategies.model import AnalysisRun, Observed, Pod, ReplicaSet, RunType, Service
+from strategies.model import AnalysisRun, Milestone, Observed, Pod, ReplicaSet, RunType, Service
 from strategies.revisions import current_hash
 
 _RUN_TYPES: Mapping[str, RunType] = {name: name for name in get_args(RunType)}
@@ -165,10 +165,23 @@ def _run(obj: Object) -> AnalysisRun | None:
         cut_short=bool(status.get("terminated")) or status.get("message") == _TERMINATED,
         proven=bool(status.get("proven")),
         started=_time(status.get("startedAt")),
+        awaits=_awaits(obj.get("spec") or {}),
         created=parse_time(metadata["creationTimestamp"]),
     )
 
 
+def _awaits(spec: Object) -> frozenset[Milestone]:
+    """What the metrics of a run wait for, as far as nobody has told them yet."""
+    told = spec.get("milestones") or {}
+    asked = (
+        metric.get("startOn") or ("firstTraffic" if "sequential" in (metric.get("judge") or {}) else "")
+        for metric in spec.get("metrics") or ()
+    )
+    wanted = frozenset(asked)
+    return frozenset(each for each in _MILESTONES if each in wanted and not told.get(each))
+
+
+_MILESTONES: tuple[Milestone, ...] = get_args(Milestone)
 _TERMINATED = "Run Terminated"
 """Upstream's message of a run that was ended before its time; ours says so in a field of its own, too."""
 

@@ -1,11 +1,13 @@
 """Each action does what it says, and does it no second time."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from rollouts.api.canary import RolloutAnalysis, RolloutAnalysisTemplate
 from rollouts.api.crd import crds
+from rollouts.api.meta import format_time
 from rollouts.api.rollout import Rollout
 from rollouts.controller.execute import Done, Executor, NameTaken
 from rollouts.controller.observe import observe
@@ -202,3 +204,15 @@ async def test_with_a_replica_set_go_the_analysis_runs_of_its_revision() -> None
 async def test_a_pod_that_is_gone_need_not_be_evicted() -> None:
     place = await Place.make()
     await place.do(model.EvictPod(name="nobody"))
+
+
+@virtually
+async def test_a_run_is_told_one_milestone_beside_another() -> None:
+    place = await Place.make()
+    await place.do(START_RUN)
+    later = START + timedelta(minutes=2)
+    await place.do(model.SetMilestone(name="run", milestone="podsReady", at=START))
+    await place.do(model.SetMilestone(name="run", milestone="firstTraffic", at=later))
+    run = await place.client.get(ANALYSIS_RUNS, "run", "default")
+    assert run["spec"]["milestones"] == {"podsReady": format_time(START), "firstTraffic": format_time(later)}
+    await place.do(model.SetMilestone(name="gone", milestone="podsReady", at=START))

@@ -6,13 +6,13 @@ import pytest
 
 from rollouts.api.crd import crds
 from rollouts.api.errors import InvalidSpec
-from rollouts.api.meta import Object
+from rollouts.api.meta import Object, parse_time
 from rollouts.api.rollout import Rollout
 from rollouts.api.weights import Weights
 from rollouts.controller.execute import Executor
 from rollouts.controller.observe import observe
 from rollouts.embedded.virtual_time import START
-from rollouts.kube.resources import HTTP_ROUTES, INGRESSES, REPLICA_SETS, ROLLOUTS
+from rollouts.kube.resources import ANALYSIS_RUNS, HTTP_ROUTES, INGRESSES, REPLICA_SETS, ROLLOUTS
 from rollouts.kube.store import Writer
 from rollouts.routers import ROUTERS
 from strategies import model
@@ -126,3 +126,55 @@ async def test_a_router_that_is_broken_keeps_no_other_from_taking_traffic_back()
         await executor.run(made, (model.SetWeight(canary=0),))
     written = await client.get(HTTP_ROUTES, "shop", "default")
     assert written["spec"]["rules"][0]["backendRefs"][1]["weight"] == 0
+
+
+def run_of(spec: Object, status: Object) -> Object:
+    owner = {"uid": UID, "controller": True, "kind": "Rollout", "name": "shop"}
+    return {
+        "metadata": {
+            "name": "run",
+            "namespace": "default",
+            "uid": "r-1",
+            "labels": {"rollout-type": "Step", "step-index": "1"},
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "ownerReferences": [owner],
+        },
+        "spec": spec,
+        "status": status,
+    }
+
+
+def seen_run(spec: Object, status: Object) -> model.AnalysisRun:
+    store = store_with(both_routers(), nginx=0, gateway=0)
+    store.put(ANALYSIS_RUNS, run_of(spec, status))
+    (run,) = observe(store, Rollout.model_validate(both_routers()), START).runs
+    return run
+
+
+@pytest.mark.parametrize(
+    ("metrics", "milestones", "awaits"),
+    [
+        ([{"name": "a"}], None, set()),
+        ([{"name": "a", "startOn": "stepStart"}, {"name": "b", "judge": {"threshold": {}}}], None, set()),
+        ([{"name": "a", "startOn": "podsReady"}], None, {"podsReady"}),
+        ([{"name": "a", "judge": {"sequential": {}}}], {}, {"firstTraffic"}),
+        ([{"name": "a", "judge": {"sequential": {}}, "startOn": "stepStart"}], None, set()),
+        (
+            [{"name": "a", "startOn": "podsReady"}, {"name": "b", "startOn": "firstTraffic"}],
+            {"podsReady": "2026-01-01T00:00:00Z"},
+            {"firstTraffic"},
+        ),
+    ],
+)
+def test_a_run_awaits_what_its_metrics_wait_for_and_nobody_has_told_it(
+    metrics: list[Object], milestones: Object | None, awaits: set[str]
+) -> None:
+    told = {} if milestones is None else {"milestones": milestones}
+    assert seen_run({"metrics": metrics, **told}, {}).awaits == awaits
+
+
+def test_of_a_run_is_seen_when_it_began_whether_it_proved_anything_and_whether_somebody_ended_it() -> None:
+    run = seen_run({}, {"phase": "Running", "startedAt": "2026-01-01T00:01:00Z", "proven": True})
+    assert (run.started, run.proven, run.cut_short) == (parse_time("2026-01-01T00:01:00Z"), True, False)
+    assert seen_run({"terminate": True}, {"phase": "Successful", "terminated": True}).cut_short
+    assert not seen_run({"terminate": True}, {"phase": "Successful"}).cut_short

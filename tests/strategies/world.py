@@ -23,6 +23,7 @@ from strategies.model import (
     ReplicaSet,
     ScaleReplicaSet,
     Service,
+    SetMilestone,
     SetMinReady,
     SetReplicas,
     SetRevision,
@@ -83,6 +84,10 @@ class World:
     """Phases that runs end with, by version or by name; they go on running without one."""
     proven: set[str] = field(default_factory=set)
     """Versions, or names of runs, that a run proves good at its next look."""
+    awaits: frozenset[str] = frozenset()
+    """What the metrics of all runs wait for."""
+    milestones: list[tuple[str, str, datetime]] = field(default_factory=list)
+    """What runs were told came about: which, what, when."""
     events: list[str] = field(default_factory=list)
     generation: int = 1
     problems: tuple[str, ...] = ()
@@ -313,8 +318,13 @@ class World:
                     pod_hash=action.pod_hash,
                     revision=action.revision,
                     step_index=action.step_index,
+                    awaits=self.awaits,
                     created=self.now,
                 )
+            case SetMilestone(name=name, milestone=milestone, at=at):
+                run = self.runs[name]
+                self.runs[name] = replace(run, awaits=run.awaits - {milestone})
+                self.milestones.append((name, milestone, at))
             case TerminateAnalysis():
                 self.runs[action.name] = replace(self.runs[action.name], terminated=True)
             case DeleteAnalysis():
