@@ -14,7 +14,7 @@ from rollouts.embedded.virtual_time import run
 from rollouts.embedded.world import World
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MANIFESTS = sorted(EXAMPLES.glob("*.yaml"))
+MANIFESTS = sorted(EXAMPLES.rglob("*.yaml"))
 ROLLOUTS = [path for path in MANIFESTS if "kind: Rollout\n" in path.read_text()]
 
 

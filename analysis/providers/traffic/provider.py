@@ -143,6 +143,8 @@ class TrafficProvider:
 def _uncounted(found: Sequence[routes.Route]) -> routes.NoRoute:
     seen = ", ".join(dict.fromkeys(f"{route.name} by {route.controller}" for route in found))
     why = [NOT_APART[route.controller] for route in found if route.controller in NOT_APART]
+    if all(route.controller in (envoy.CONTROLLER, *ROUTERS) for route in found):
+        why = ["to compare them, one controller must route to all"]
     reason = f" ({why[0]})" if why else ""
     return routes.NoRoute(
         f"no built-in metrics for {seen}{reason}; there are some for "

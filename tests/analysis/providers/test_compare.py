@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.providers import arms
+from analysis.providers.query import Answer, QueryFailed
 from analysis.providers.traffic import TrafficProvider
 from analysis.run import record
 from rollouts.api.analysis import RunBaseline
@@ -65,31 +67,31 @@ class World:
         self.run, self.metric = run_with({"traffic": {**spec, "window": "10s", **traffic}})
         if baseline:
             self.add_baseline()
-        self.previous = None
+        self.previous, self.environ = None, {}
 
     def add_baseline(self):
         pods = RunBaseline(service="web-baseline", pod_template_hash="abc")
         spec = self.run.spec.model_copy(update={"baseline": pods})
         self.run = self.run.model_copy(update={"spec": spec})
 
-    async def routed(self, *sides):
+    async def routed(self, *sides, by="rollouts.io/envoy", stable_by=""):
         await self.client.create(NAMESPACES, {"metadata": {"name": "shop"}})
-        await self.client.create(
-            INGRESS_CLASSES, {"metadata": {"name": "nginx"}, "spec": {"controller": "rollouts.io/envoy"}}
-        )
+        for name, controller in (("nginx", by), ("other", stable_by or by)):
+            ingress_class = {"metadata": {"name": name}, "spec": {"controller": controller}}
+            await self.client.create(INGRESS_CLASSES, ingress_class)
         for side in sides or SIDES:
-            path = {
-                "path": "/",
-                "pathType": "Prefix",
-                "backend": {"service": {"name": SIDES[side], "port": {"number": 80}}},
-            }
-            spec = {"ingressClassName": "nginx", "rules": [{"host": "x.test", "http": {"paths": [path]}}]}
-            await self.client.create(INGRESSES, {"metadata": {"name": side}, "spec": spec}, "shop")
+            backend = {"service": {"name": SIDES[side], "port": {"number": 80}}}
+            path = {"path": "/", "pathType": "Prefix", "backend": backend}
+            name = "other" if side == "stable" else "nginx"
+            spec = {"ingressClassName": name, "rules": [{"host": "x.test", "http": {"paths": [path]}}]}
+            annotations = {"nginx.ingress.kubernetes.io/canary": "true"} if side == "canary" else {}
+            head = {"name": side, "annotations": annotations}
+            await self.client.create(INGRESSES, {"metadata": head, "spec": spec}, "shop")
 
     async def look(self, after=0.0):
         """One pass of the controller, a new one each time: measure, and write down what came of it."""
         await asyncio.sleep(after)
-        provider = TrafficProvider(self.client, self.clock, {})
+        provider = TrafficProvider(self.client, self.clock, self.environ)
         taken = await provider.measure(self.run, self.metric, self.previous)
         written = type(taken).model_validate_json(taken.model_dump_json(by_alias=True))
         judged = written if written.phase else written.model_copy(update={"phase": "Successful"})
@@ -378,5 +380,138 @@ def test_every_request_of_the_canary_counts_exactly_once(steps):
         assert seen["canary", "requests"] == good + bad
         assert seen["canary", "errors"] == bad
         assert seen["stable", "requests"] <= world.envoy.good["stable"] + world.envoy.bad["stable"]
+
+    story()
+
+
+# --- other routers: Prometheus ---------------------------------------------------------------------------
+
+
+class Prometheus:
+    """Answers each query by the words that it holds; its clock is that of the world."""
+
+    def __init__(self, world, monkeypatch):
+        self.world, self.answers, self.asked = world, {}, []
+        world.environ = {"ARGO_ROLLOUTS_PROMETHEUS_ADDRESS": "http://prometheus.test"}
+        monkeypatch.setattr(arms, "ask", self.ask)
+
+    async def ask(self, target, query, span=None, *, at=None):
+        if query == "time()":
+            return Answer(result=self.world.clock().timestamp())
+        self.asked.append((query, at))
+        for words, answer in self.answers.items():
+            if all(word in query for word in words.split()):
+                if isinstance(answer, Exception):
+                    raise answer
+                if isinstance(answer, dict):
+                    return Answer(result=[*answer.values()], labels=tuple({"le": le} for le in answer))
+                return Answer(result=[answer], labels=({},))
+        raise AssertionError(query)
+
+
+def test_what_prometheus_counted_of_both_sides_is_the_value(monkeypatch):
+    @virtually
+    async def story():
+        world = World()
+        prometheus = Prometheus(world, monkeypatch)
+        await world.routed(by="k8s.io/ingress-nginx")
+        began = world.clock() - arms.LATE
+        assert (await world.look()).phase == "Running"
+        assert prometheus.asked == []
+        prometheus.answers = {
+            'canary=~"shop\\\\-web\\\\-canary status=~"5.*"': 1.0,
+            'canary=~"shop\\\\-web\\\\-canary': 10.0,
+            'web-stable status=~"5.*"': 2.0,
+            "web-stable": 90.0,
+        }
+        found = await world.look(after=10)
+        assert values(found) == errors((10, 1), (90, 2))
+        assert {at for _, at in prometheus.asked} == {began + timedelta(seconds=10)}
+        assert all("offset 10000ms" in query for query, _ in prometheus.asked)
+        assert 'status=~"5.*"' in found.metadata["ResolvedPrometheusQuery"]
+        prometheus.asked.clear()
+        await world.look(after=70)
+        assert all("offset 70000ms" in query for query, _ in prometheus.asked)
+
+    story()
+
+
+def test_bounds_that_a_router_has_in_ms_are_seconds_in_the_value(monkeypatch):
+    @virtually
+    async def story():
+        world = World(metric="latency")
+        prometheus = Prometheus(world, monkeypatch)
+        await world.routed(by="projectcontour.io/gateway-controller")
+        await world.look()
+        prometheus.answers = {
+            "shop_web-canary_": {"25": 7.0, "1000.0": 10.0, "+Inf": 10.0},
+            "shop_web-stable_": {"+Inf": 0.0},
+        }
+        assert values(await world.look(after=10)) == {
+            "canary": {"requests": 10, "buckets": {"0.025": 7, "1": 10, "+Inf": 10}},
+            "stable": {"requests": 0, "buckets": {"0.025": 0, "1": 0, "+Inf": 0}},
+        }
+
+    story()
+
+
+def test_while_prometheus_is_down_looks_fail_and_the_next_one_covers_their_time(monkeypatch):
+    @virtually
+    async def story():
+        world = World()
+        prometheus = Prometheus(world, monkeypatch)
+        await world.routed(by="k8s.io/ingress-nginx")
+        await world.look()
+        prometheus.answers = {"": QueryFailed("refused the connection")}
+        for _ in range(12):
+            failed = await world.look(after=10)
+            assert (failed.phase, failed.message) == ("Error", "traffic: refused the connection")
+        prometheus.answers = {"5.*": 0.0, "": 5.0}
+        assert (await world.look(after=10)).metadata["window"] == "2m10s"
+
+    story()
+
+
+@pytest.mark.parametrize(
+    ("by", "stable_by", "message"),
+    [
+        ("acme.io/proxy", "", "no built-in metrics for Ingress shop/canary by acme.io/proxy"),
+        ("konghq.com/kic-gateway-controller", "", "(Kong has one service for all backends of a rule)"),
+        ("k8s.io/ingress-nginx", "acme.io/proxy", "Ingress shop/stable by acme.io/proxy"),
+        ("rollouts.io/envoy", "k8s.io/ingress-nginx", "to compare them, one controller must route to all"),
+        ("k8s.io/ingress-nginx", "", "set ARGO_ROLLOUTS_PROMETHEUS_ADDRESS for the controller"),
+    ],
+)
+def test_sides_that_nobody_counts_together_are_an_error_that_names_them(by, stable_by, message):
+    @virtually
+    async def story():
+        world = World()
+        await world.routed(by=by, stable_by=stable_by)
+        failed = await world.look()
+        assert (failed.phase, failed.value) == ("Error", "")
+        assert message in failed.message
+
+    story()
+
+
+def test_a_server_that_stalls_is_an_error_in_time_and_what_was_noted_stays(monkeypatch):
+    @virtually
+    async def story():
+        world = World()
+        prometheus = Prometheus(world, monkeypatch)
+        await world.routed(by="k8s.io/ingress-nginx")
+        await world.look()
+
+        async def stall(*_, **__):
+            await asyncio.sleep(3600)
+
+        monkeypatch.setattr(arms, "ask", stall)
+        began = world.clock()
+        failed = await world.look(after=10)
+        assert failed.message == "the traffic router did not answer within 15 s"
+        assert world.clock() - began <= timedelta(seconds=26)
+        monkeypatch.setattr(arms, "ask", prometheus.ask)
+        prometheus.answers = {"5.*": 0.0, "": 5.0}
+        assert (await world.look(after=5)).metadata["window"] == "30s"
 
     story()
