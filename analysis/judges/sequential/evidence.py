@@ -11,12 +11,20 @@ import numpy as np
 
 from analysis.judges.sequential import dispersion, gross
 from analysis.judges.sequential.dispersion import Floats
-from analysis.judges.sequential.effects import OTHERS, Effects
+from analysis.judges.sequential.effects import ABOVE, BELOW, GRID, HARM, OTHERS, PROOF, Effects
 from analysis.judges.sequential.tally import Tally
 
 MIXTURE, GROSS, OWN = math.log(0.93), math.log(0.05), math.log(0.02)
 """How the bet against "not worse than maxRatio" is spread: over ratios, over a canary that is down, and over
 one that is down whatever the reference does. With a limit of 1 the last part is not used."""
+
+
+# Each point of the grid is tested against others of it; those beyond its end are bets that are not made.
+_WEIGHTS = np.log([*OTHERS.values()])[:, None]
+_BEYOND = np.full(max(OTHERS), -1e300)
+_PLACES = len(_BEYOND) + np.arange(BELOW + ABOVE + 1)
+_ABOVE = _PLACES + np.array([*OTHERS])[:, None]
+_BELOW = _PLACES - np.array([*OTHERS])[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,69 +35,68 @@ class Bounds:
     at_most: float | None
 
 
-def factor(tally: Tally, *, guarded: bool) -> Floats:
-    """By how much evidence is divided, on account of overdispersion."""
-    return dispersion.factor(tally.dispersion) if guarded else np.ones(tally.dispersion.looks.shape)
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The logarithms of e-values, and by how much overdispersion has reduced them."""
+
+    harm: Floats
+    """Against "bad at most maxRatio times as often", with the ratios alone."""
+    down: Floats
+    """Against the same and "bad at most as often as the limit": with `gross` as well."""
+    proof: Floats
+    """Against "bad at least proveRatio times as often"."""
+    divisor: Floats
+    """What `harm` was divided by."""
 
 
-def measured(tally: Tally, *, guarded: bool) -> Floats:
-    """The same by what was seen alone. A canary that is down is no cluster, unless there were such clusters,
-    and a wrong proof costs less than a wrong abort.
+def weigh(tally: Tally, max_error_rate: float, *, guarded: bool) -> Evidence:
+    """The evidence of a tally.
+
+    Args:
+        tally: The looks.
+        max_error_rate: The limit of the canary's own rate; 1 for none.
+        guarded: Whether overdispersion discounts.
     """
-    return (
-        dispersion.factor(tally.dispersion, variance=0) if guarded else np.ones(tally.dispersion.looks.shape)
-    )
-
-
-def harm(tally: Tally, max_error_rate: float, *, guarded: bool) -> Floats:
-    """The logarithm of the e-value against "not worse than maxRatio, and not above max_error_rate"."""
-    effects_seen = slower(tally, guarded=guarded)
-    shown = measured(tally, guarded=guarded)
-    down = discounted(np.asarray(np.logaddexp.reduce(gross.WEIGHTS + tally.gross, axis=-1)), shown)
+    none = np.ones(tally.dispersion.looks.shape)
+    divisor = dispersion.factor(tally.dispersion) if guarded else none
+    # By what was seen alone: a canary that is down is no cluster, unless there were such clusters, and a
+    # wrong proof costs less than a wrong abort.
+    measured = dispersion.factor(tally.dispersion, variance=0) if guarded else none
+    harm = discounted(np.logaddexp.reduce(tally.points[..., HARM], axis=-1), divisor)
+    down = discounted(_total(gross.WEIGHTS + tally.gross), measured)
     own = gross.own_rate(max_error_rate, tally.totals.canary_requests, tally.totals.canary_bad)
-    return np.asarray(
-        np.logaddexp(np.logaddexp(MIXTURE + effects_seen, GROSS + down), OWN + discounted(own, shown))
+    parts = MIXTURE + harm, GROSS + down, OWN + discounted(own, measured)
+    return Evidence(
+        harm=harm,
+        down=_total(np.stack(parts, axis=-1)),
+        proof=discounted(tally.points[..., PROOF], measured),
+        divisor=divisor,
     )
 
 
-def slower(tally: Tally, *, guarded: bool) -> Floats:
-    """The logarithm of the e-value against "at most maxRatio times as many are slower", for each edge."""
-    return discounted(np.asarray(np.logaddexp.reduce(tally.harm, axis=-1)), factor(tally, guarded=guarded))
-
-
-def proof(tally: Tally, *, guarded: bool) -> Floats:
-    """The logarithm of the e-value against "at least proveRatio times as bad"."""
-    return discounted(tally.proof[..., 0], measured(tally, guarded=guarded))
-
-
-def bounds(effects: Effects, grid: Floats, divisor: float, threshold: float) -> Bounds:
+def bounds(effects: Effects, points: Floats, divisor: float, threshold: float) -> Bounds:
     """The confidence sequence: the ratios of the grid that are not rejected from below, or from above.
 
     Each side holds by itself at all looks together with the confidence of the threshold. Ends are taken
     outwards, to the last rejected point.
     """
     least = math.log(threshold) * divisor
-    low = np.flatnonzero(_against(grid, 1) >= least)
-    high = np.flatnonzero(_against(grid, -1) >= least)
+    grid = points[GRID]
+    padded = np.concatenate((_BEYOND, grid, _BEYOND))
+    low = np.flatnonzero(_total((padded[_ABOVE] - grid + _WEIGHTS).T) >= least)
+    high = np.flatnonzero(_total((padded[_BELOW] - grid + _WEIGHTS).T) >= least)
     return Bounds(
-        at_least=float(effects.grid[low[-1]]) if len(low) else None,
-        at_most=float(effects.grid[high[0]]) if len(high) else None,
+        at_least=float(effects.ratios[GRID][low[-1]]) if len(low) else None,
+        at_most=float(effects.ratios[GRID][high[0]]) if len(high) else None,
     )
-
-
-def _against(grid: Floats, towards: int) -> Floats:
-    """Each point of the grid against others of it; those beyond its end are bets not made."""
-    total = np.full(len(grid), -math.inf)
-    for steps, weight in OTHERS.items():
-        shifted = np.full(len(grid), -math.inf)
-        if towards > 0:
-            shifted[:-steps] = grid[steps:] - grid[:-steps]
-        else:
-            shifted[steps:] = grid[:-steps] - grid[steps:]
-        total = np.logaddexp(total, shifted + math.log(weight))
-    return total
 
 
 def discounted(logs: Floats, divisor: Floats) -> Floats:
     """The logs divided by a number of at least 1; only those above 0, so that nothing ever grows by it."""
     return np.minimum(logs, logs / divisor)
+
+
+def _total(logs: Floats) -> Floats:
+    """The logarithm of the sum over the last axis."""
+    top = logs.max(axis=-1)
+    return np.asarray(top + np.log(np.exp(logs - top[..., None]).sum(axis=-1)))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -50,32 +51,31 @@ def findings(terms: Terms, state: State) -> Findings:
 
     Harm is any of them: the mean, half of it the errors'. Proof is all that are telling: the least.
     """
-    seen, spec = state.tally, terms.spec
-    guarded = spec.overdispersion
+    spec = terms.spec
     limit = 1.0 if spec.max_error_rate is None else spec.max_error_rate
-    of_errors = np.array([name == ERRORS for name in state.signals])
-    parts = np.where(
-        of_errors,
-        evidence.harm(seen, limit, guarded=guarded),
-        evidence.slower(seen, guarded=guarded),
-    )
-    harm = np.asarray(np.logaddexp.reduce(np.log(_weights(of_errors)) + parts, axis=-1))
-    proofs = np.where(state.telling, evidence.proof(seen, guarded=guarded), math.inf).min(axis=-1)
+    seen = evidence.weigh(state.tally, limit, guarded=spec.overdispersion)
+    of_errors, log_weights = _weights(state.signals)
+    parts = np.where(of_errors, seen.down, seen.harm)
+    harm = np.asarray(np.logaddexp.reduce(log_weights + parts, axis=-1))
+    proofs = np.where(state.telling, seen.proof, math.inf).min(axis=-1)
     proof = np.where(np.isfinite(proofs), proofs, 0.0)  # nothing is telling
-    enough = seen.totals.canary_requests.max(axis=-1) >= spec.min_requests
+    enough = state.tally.totals.canary_requests.max(axis=-1) >= spec.min_requests
     return Findings(
         harm=np.where(enough, harm, np.minimum(harm, 0.0)),
         proof=np.where(enough, proof, np.minimum(proof, 0.0)),
         parts=parts,
-        divisor=evidence.factor(seen, guarded=guarded),
+        divisor=seen.divisor,
     )
 
 
-def _weights(of_errors: NDArray[np.bool_]) -> Floats:
+@lru_cache(maxsize=64)
+def _weights(signals: tuple[str, ...]) -> tuple[NDArray[np.bool_], Floats]:
+    """Which signal is that of errors, and the logarithm of the weight of each."""
+    of_errors = np.array([name == ERRORS for name in signals])
     edges = int((~of_errors).sum())
-    if edges in (0, len(of_errors)):
-        return np.full(len(of_errors), 1 / len(of_errors))
-    return np.where(of_errors, 0.5, 0.5 / edges)
+    if edges in (0, len(signals)):
+        return of_errors, np.full(len(signals), -math.log(len(signals)))
+    return of_errors, np.log(np.where(of_errors, 0.5, 0.5 / edges))
 
 
 def outcome(terms: Terms, found: Findings) -> Outcome:
@@ -93,8 +93,8 @@ def explain(terms: Terms, state: State, found: Findings) -> Evidence:
         float(each[place]) for each in state.tally.totals
     )
     threshold = 1 / terms.alpha
-    grid, divisor = state.tally.grid[place], float(found.divisor[place])
-    bounds = evidence.bounds(terms.effects, grid, divisor, threshold)
+    points, divisor = state.tally.points[place], float(found.divisor[place])
+    bounds = evidence.bounds(terms.effects, points, divisor, threshold)
     told = Evidence(
         judge="sequential",
         against=state.against,
