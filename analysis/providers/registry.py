@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from analysis.providers import Provider
 from analysis.providers.answers import Clock
+from analysis.providers.cloudwatch import CloudWatchProvider
+from analysis.providers.datadog import DatadogProvider
 from analysis.providers.dynatrace import DynatraceProvider
 from analysis.providers.external_metrics import ExternalMetricsProvider
 from analysis.providers.graphite import GraphiteProvider
@@ -31,6 +33,8 @@ def registry(client: Client, clock: Clock, plugins: Providers | None = None) -> 
         **(plugins or {}),
         "prometheus": PrometheusProvider(clock),
         "web": WebProvider(clock),
+        "datadog": DatadogProvider(client, clock),
+        "cloudWatch": CloudWatchProvider(clock),
         "job": JobProvider(client, clock),
         "traffic": TrafficProvider(client, clock),
         "graphite": GraphiteProvider(clock),

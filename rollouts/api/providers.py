@@ -331,7 +331,7 @@ class CloudWatchMetric(Spec):
     """Amazon CloudWatch GetMetricData."""
 
     interval: str = ""
-    """How far back to look, such as `5m`."""
+    """How far back to look; 5m by default."""
     metric_data_queries: tuple[CloudWatchMetricDataQuery, ...]
     """The queries."""
 

@@ -53,8 +53,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.strategy.canary.steps[].analysis.baseline",
     ),
     "AnalysisTemplate": (
-        ".spec.metrics[].provider.cloudWatch",
-        ".spec.metrics[].provider.datadog",
         ".spec.metrics[].provider.kayenta.lookback",
         ".spec.metrics[].provider.newRelic",
         ".spec.metrics[].provider.wavefront",
@@ -99,7 +97,7 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {"AnalysisRun": (".spec.baseline", ".sp
 
 _REMEDY: Mapping[str, str] = {
     "Rollout": "remove it; rolling, blue/green and canary with nginx or the Gateway API are supported",
-    "AnalysisTemplate": "remove it; prometheus, web, job and traffic are supported",
+    "AnalysisTemplate": "remove it",
     "Application": "remove it; a folder of a Git repository with plain or kustomize manifests is supported",
     "AppProject": "remove it; limits on repositories, destinations and kinds are supported",
     "Experiment": "experiments are not run yet; remove the object",

@@ -69,7 +69,12 @@ def test_a_misshapen_manifest_is_refused_with_path_value_and_remedy(case: Any) -
 @pytest.mark.parametrize(
     "case",
     cases(
-        "rollout-refused", "analysistemplate-refused", "provider-refused", "application-refused", "not-yet"
+        "rollout-refused",
+        "analysistemplate-refused",
+        "provider-refused",
+        "vendor-refused",
+        "application-refused",
+        "not-yet",
     ),
 )
 def test_a_manifest_that_cannot_work_is_refused_for_every_reason(case: Any) -> None:

@@ -5,7 +5,7 @@ provider: {web: {url: "https://api.test/v1?key={{args.key}}"}}   # as in .spec.m
 args: {key: hunter2}                  # arguments that come from Secrets
 secrets: {datadog: {api-key: k1}}     # Secrets of the controller's namespace; shop/name: those of the run's
 objects: []                           # other objects that the API server has
-environ: {}                           # the controller's environment: names with SECRET or TOKEN are hidden
+environ: {}                           # of the controller; names that end in KEY or TOKEN are hidden
 faults: false                         # whether this case too is disturbed in every way; value.yaml always is
 exchanges:                            # in their order
 - request: {method: POST, url: ..., query: {}, headers: {}, basic: {}, json: ..., form: {}, body: ...,
@@ -65,7 +65,7 @@ class Case:
         return [
             *self.args.values(),
             *self.hidden_in_secrets(),
-            *(text for name, text in self.environ.items() if re.search("SECRET|TOKEN$", name)),
+            *(text for name, text in self.environ.items() if re.search("(TOKEN|KEY)$", name)),
         ]
 
     def hidden_in_secrets(self) -> list[str]:

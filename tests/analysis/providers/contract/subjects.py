@@ -8,6 +8,8 @@ import httpx
 
 from analysis.providers import Provider
 from analysis.providers.answers import Clock
+from analysis.providers.cloudwatch import CloudWatchProvider
+from analysis.providers.datadog import DatadogProvider
 from analysis.providers.dynatrace import DynatraceProvider
 from analysis.providers.external_metrics import ExternalMetricsProvider
 from analysis.providers.graphite import GraphiteProvider
@@ -56,6 +58,13 @@ class Subject:
 
 SUBJECTS: dict[str, Subject] = {
     "prometheus": Subject(make=lambda p: PrometheusProvider(p.clock, p.environ), on_loopback=True),
+    "cloudWatch": Subject(
+        make=lambda p: CloudWatchProvider(p.clock, p.transport, p.environ),
+        without={
+            "not-a-number": "CloudWatch takes none, and leaves a point out that an expression cannot give"
+        },
+    ),
+    "datadog": Subject(make=lambda p: DatadogProvider(p.client, p.clock, p.transport, p.environ)),
     "web": Subject(make=lambda p: WebProvider(p.clock, p.transport, p.environ)),
     "graphite": Subject(make=lambda p: GraphiteProvider(p.clock, p.transport)),
     "influxdb": Subject(make=lambda p: InfluxdbProvider(p.client, p.clock, p.transport, p.environ)),
