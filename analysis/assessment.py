@@ -4,9 +4,11 @@ The order of the questions is upstream's and matters: an error run outweighs inc
 failures, and only then does reaching the count mean success.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from analysis.judgement import COMPLETED, VERDICT, under_way
+from analysis.judging import classification, phase_of
+from analysis.policies import is_consecutive, is_kayenta, is_sequential
 from analysis.validation import CONSECUTIVE_ERROR_LIMIT, effective_count, whole
 from rollouts.api.analysis import AnalysisPhase, Measurement, Metric, MetricResult, RunSummary
 
@@ -63,7 +65,13 @@ def _phase(metric: Metric, result: MetricResult, *, stopping: bool) -> Verdict:
     count = effective_count(metric)
     if count is not None and result.count >= count:
         return _at_count(metric, result, count)
-    return ("Successful", "") if stopping else ("Running", "")
+    return _stopped(metric, result) if stopping else ("Running", "")
+
+
+def _stopped(metric: Metric, result: MetricResult) -> Verdict:
+    """What a metric comes to that is ended early: upstream's answer, or what its ranks said last."""
+    found = classification(metric, result)
+    return (phase_of(found), found.reason) if found is not None else ("Successful", "")
 
 
 def settled_by_judge(result: MetricResult) -> Verdict | None:
@@ -78,10 +86,11 @@ def limit_exceeded(metric: Metric, result: MetricResult) -> Verdict:
     """Which limit is exceeded; the last of failures, inconclusive measurements and errors in a row wins."""
     verdict: Verdict = ("", "")
     failures = whole(metric.failure_limit, 0)
-    if failures >= 0 and result.failed > failures:
+    own_count = is_consecutive(metric) or is_kayenta(metric)
+    if failures >= 0 and result.failed > failures and not own_count:
         verdict = ("Failed", f"failed ({result.failed}) > failureLimit ({failures})")
     unclear = whole(metric.inconclusive_limit, 0)
-    if result.inconclusive > unclear:
+    if result.inconclusive > unclear and not is_kayenta(metric):
         verdict = ("Inconclusive", f"inconclusive ({result.inconclusive}) > inconclusiveLimit ({unclear})")
     errors = whole(metric.consecutive_error_limit, CONSECUTIVE_ERROR_LIMIT)
     if result.consecutive_error > errors:
@@ -93,6 +102,9 @@ def limit_exceeded(metric: Metric, result: MetricResult) -> Verdict:
 
 
 def _at_count(metric: Metric, result: MetricResult, count: int) -> Verdict:
+    found = classification(metric, result)
+    if found is not None:
+        return phase_of(found), found.reason
     wanted = whole(metric.consecutive_success_limit, 0)
     if wanted > 0:
         reason = (
@@ -103,6 +115,10 @@ def _at_count(metric: Metric, result: MetricResult, count: int) -> Verdict:
     if result.successful == 0:
         # Limits as wide as the count would let a metric pass that has never once been good.
         return "Inconclusive", f"count ({count}) reached without a successful measurement"
+    undecided = metric.judge.sequential.undecided if metric.judge and metric.judge.sequential else "success"
+    if undecided == "inconclusive" and not result.proven:
+        evidence = f": {result.evidence.reason}" if result.evidence else ""
+        return "Inconclusive", f"count ({count}) reached{evidence}"
     return "Successful", ""
 
 
@@ -116,20 +132,27 @@ def reason(metric: Metric, result: MetricResult) -> str:
     count = effective_count(metric)
     if count is not None and result.count >= count and result.phase != "Successful":
         return _at_count(metric, result, count)[1]
-    return ""
+    found = classification(metric, result)
+    return found.reason if found is not None else ""
 
 
 def summarise(
     metrics: Sequence[Metric],
     results: Mapping[str, MetricResult],
-    dry: frozenset[str],
+    dry: Collection[str],
     *,
     stopping: bool,
-    terminated: bool,
+    scored: Verdict | None = None,
 ) -> Verdict:
     """What the run comes to: the worst of its judged metrics, once nothing more is to be awaited.
 
-    A run that was told to end before it measured anything is Successful, as upstream has it, and says so.
+    Args:
+        metrics: With their arguments in place.
+        results: What was measured.
+        dry: The metrics that have no say.
+        stopping: Whether the run is to end now. One that is told so before it measured anything is
+            Successful, as upstream has it.
+        scored: What the metrics with the kayenta judge come to together; it takes the place of their phases.
     """
     found = [results.get(metric.name) for metric in metrics]
     if any(result is not None and result.phase not in COMPLETED for result in found):
@@ -137,9 +160,9 @@ def summarise(
     if not stopping and any(result is None for result in found):
         return "Running", ""
     worst: AnalysisPhase = ""
-    message = "Run Terminated" if terminated else ""
+    message = ""
     for metric, result in zip(metrics, found, strict=True):
-        if result is None or metric.name in dry:
+        if result is None or metric.name in dry or has_a_score(metric, result):
             continue
         if worst and _FROM_BEST_TO_WORST.index(result.phase) <= _FROM_BEST_TO_WORST.index(worst):
             continue
@@ -148,7 +171,26 @@ def summarise(
             message = f'Metric "{metric.name}" assessed {worst} due to {text}'
             if result.message and result.message != text:
                 message += f': "Error Message: {result.message}"'
+    if scored and (not worst or _FROM_BEST_TO_WORST.index(scored[0]) >= _FROM_BEST_TO_WORST.index(worst)):
+        return scored
     return worst or "Successful", message
+
+
+def has_a_score(metric: Metric, result: MetricResult) -> bool:
+    """Whether the metric counts by its part of the score, and not by a phase that has another reason."""
+    if classification(metric, result) is None or settled_by_judge(result):
+        return False
+    return not limit_exceeded(metric, result)[0]
+
+
+def proven(metrics: Sequence[Metric], results: Mapping[str, MetricResult], dry: Collection[str]) -> bool:
+    """Whether every metric with a say that can prove the canary good has done so, and there is one."""
+    proofs = [
+        metric.name in results and results[metric.name].proven
+        for metric in metrics
+        if is_sequential(metric) and metric.name not in dry
+    ]
+    return bool(proofs) and all(proofs)
 
 
 def count_phases(

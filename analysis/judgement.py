@@ -85,12 +85,8 @@ def _verdict(metric: Metric, measurement: Measurement, now: datetime) -> tuple[A
     return ("Inconclusive" if metric.failure_condition else "Failed"), measurement.message
 
 
-def evidence(metric: Metric, measurement: Measurement) -> Evidence:
-    """What the verdict on one measurement rests on: the value, the condition that decided, the query."""
-    return Evidence(judge="threshold", query=asked(metric, measurement), reason=_reason(metric, measurement))
-
-
-def _reason(metric: Metric, measurement: Measurement) -> str:
+def reason(metric: Metric, measurement: Measurement) -> str:
+    """The verdict on one measurement in one sentence: the value, and the condition that decided."""
     shown, success, failure = _shown(measurement.value), metric.success_condition, metric.failure_condition
     if measurement.phase == "Error" or not measurement.value:
         return measurement.message

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from analysis.values import absent, decode
 from rollouts.api.analysis import Measurement, Metric, MetricResult, Milestones
 from rollouts.api.duration import format_duration, parse_duration
+from rollouts.api.meta import dump
 
 NO_DATA_DEADLINE = "10m"
 """How long `wait` waits, and how long a metric waits for its start."""
@@ -26,6 +27,11 @@ LOOKED_AT = "lookedAt"
 
 StartOn = Literal["firstTraffic", "podsReady", "stepStart"]
 OnNoData = Literal["", "wait", "inconclusive", "fail", "success"]
+
+
+def judge_name(metric: Metric) -> str:
+    """The judge of the metric, as `.judge` names it."""
+    return next(iter(dump(metric.judge)), "threshold") if metric.judge else "threshold"
 
 
 def is_sequential(metric: Metric) -> bool:
@@ -49,9 +55,9 @@ def start_on(metric: Metric) -> StartOn:
 
 
 def on_no_data(metric: Metric) -> OnNoData:
-    """What a measurement without data is; the empty text is what upstream makes of it."""
-    built_in = metric.provider.traffic is not None or is_sequential(metric)
-    return metric.on_no_data or ("wait" if built_in else "")
+    """What a measurement without data is; the empty text is what upstream, or the judge, makes of it."""
+    patient = metric.provider.traffic is not None or is_sequential(metric) or is_kayenta(metric)
+    return metric.on_no_data or ("wait" if patient else "")
 
 
 def deadline(metric: Metric) -> timedelta:
@@ -141,6 +147,8 @@ def missing(metric: Metric, result: Any, metadata: Mapping[str, str]) -> str:
     """
     if nothing := absent(result):
         return f"metric result is {nothing}: no data returned from the metric provider"
+    if is_kayenta(metric) and metric.min_samples is None:
+        return ""  # The judge knows what an empty side is.
     count = samples(result, metadata)
     wanted = max(int(metric.min_samples or 1), 1)
     if count is None or not count < wanted:  # What is no number is for the judge to refuse.

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from analysis import arguments
-from analysis.assessment import assess, count_phases, last, summarise
+from analysis.assessment import Verdict, assess, count_phases, last, proven, summarise
 from analysis.judgement import COMPLETED, VERDICT, Judged, not_judged, under_way
 from analysis.schedule import Task, Times, due, gave_up, next_time
+from analysis.scoring import ends_run, score
 from analysis.templates import require_valid
 from analysis.validation import matching
 from rollouts.api.analysis import (
@@ -26,6 +27,8 @@ from rollouts.api.analysis import (
 )
 from rollouts.api.errors import InvalidSpec
 
+TERMINATED = "Run Terminated"
+"""What the message of a run says that was ended before its time; upstream's words."""
 NOT_JUDGED = "notJudged"
 """Note on a metric: how many values were measured and not judged."""
 KEPT_MEASUREMENTS = 10
@@ -71,24 +74,34 @@ def plan(run: AnalysisRun, now: datetime) -> RunPlan:
     for metric in metrics:
         if metric.name not in results and (reason := gave_up(metric, times)):
             results[metric.name] = _never_began(metric.name, reason, dry_run=metric.name in dry)
-    stopping = run.spec.terminate
-    # Twice: a metric that ends badly in the first round stops the others in the second.
-    for _ in range(2):
-        results = {
-            metric.name: assess(metric, results[metric.name], stopping=stopping)
-            for metric in metrics
-            if metric.name in results
-        }
-        stopping = stopping or any(
-            result.phase in ("Failed", "Error", "Inconclusive") and result.name not in dry
-            for result in results.values()
-        )
+    before = results
+    results, stopping = _assessed(run, metrics, before, dry, stopping=run.spec.terminate)
+    terminated = run.status.terminated
+    if run.spec.terminate and not terminated:
+        by_itself, ending = _assessed(run, metrics, before, dry, stopping=False)
+        terminated = _verdict(run, metrics, by_itself, dry, stopping=ending)[0] not in COMPLETED
     tasks = tuple(
         task
         for metric in metrics
         if (task := due(metric, results.get(metric.name), times, stopping=stopping))
     )
-    status = _status(run, metrics, results, dry=dry, started=started, now=now, stopping=stopping, kept=kept)
+    phase, message = _verdict(run, metrics, results, dry, stopping=stopping)
+    if terminated and phase in COMPLETED and not message.startswith(TERMINATED):
+        message = f"{TERMINATED}: {message}" if message else TERMINATED
+    trimmed = tuple(_trim(result, kept.get(result.name, KEPT_MEASUREMENTS)) for result in results.values())
+    status = run.status.model_copy(
+        update={
+            "phase": phase,
+            "message": message,
+            "started_at": started,
+            "completed_at": now if phase in COMPLETED else None,
+            "metric_results": trimmed,
+            "run_summary": count_phases(metrics, results, lambda name: name not in dry),
+            "dry_run_summary": count_phases(metrics, results, lambda name: name in dry) if dry else None,
+            "terminated": terminated and phase in COMPLETED,
+            "proven": proven(metrics, results, dry),
+        }
+    )
     moments = [
         moment
         for metric in metrics
@@ -229,30 +242,37 @@ def _refuse(run: AnalysisRun, error: InvalidSpec, now: datetime) -> RunPlan:
     return RunPlan(status=status, events=_events(run.status, status))
 
 
-def _status(
+def _assessed(
     run: AnalysisRun,
     metrics: tuple[Metric, ...],
     results: Mapping[str, MetricResult],
-    *,
     dry: frozenset[str],
-    started: datetime,
-    now: datetime,
+    *,
     stopping: bool,
-    kept: Mapping[str, int],
-) -> AnalysisRunStatus:
-    phase, message = summarise(metrics, results, dry, stopping=stopping, terminated=run.spec.terminate)
-    trimmed = tuple(_trim(result, kept.get(result.name, KEPT_MEASUREMENTS)) for result in results.values())
-    return run.status.model_copy(
-        update={
-            "phase": phase,
-            "message": message,
-            "started_at": started,
-            "completed_at": now if phase in COMPLETED else None,
-            "metric_results": trimmed,
-            "run_summary": count_phases(metrics, results, lambda name: name not in dry),
-            "dry_run_summary": count_phases(metrics, results, lambda name: name in dry) if dry else None,
+) -> tuple[dict[str, MetricResult], bool]:
+    """The results with their phases, and whether the run is to end now."""
+    assessed = dict(results)
+    # Twice: a metric that ends badly in the first round stops the others in the second.
+    for _ in range(2):
+        assessed = {
+            metric.name: assess(metric, assessed[metric.name], stopping=stopping)
+            for metric in metrics
+            if metric.name in assessed
         }
-    )
+        stopping = stopping or ends_run(metrics, assessed, dry, run.spec.score)
+    return assessed, stopping
+
+
+def _verdict(
+    run: AnalysisRun,
+    metrics: tuple[Metric, ...],
+    results: Mapping[str, MetricResult],
+    dry: frozenset[str],
+    *,
+    stopping: bool,
+) -> Verdict:
+    scored = score(metrics, results, dry, run.spec.score)
+    return summarise(metrics, results, dry, stopping=stopping, scored=scored)
 
 
 def _trim(result: MetricResult, limit: int) -> MetricResult:

@@ -13,6 +13,7 @@ from rollouts.api.analysis import (
 )
 from rollouts.api.canary import RolloutAnalysis
 from rollouts.api.errors import InvalidSpec
+from rollouts.api.judges import Score
 from rollouts.api.meta import API_VERSION, Object, dump
 
 POD_HASH_LABEL = "rollouts-pod-template-hash"
@@ -30,7 +31,7 @@ def flatten(roots: Iterable[AnalysisTemplateRef], find: Find) -> AnalysisTemplat
 
     Raises:
         InvalidSpec: a template is missing, names itself over others, repeats a metric, or contradicts
-            another about an argument.
+            another about an argument or the score.
     """
     specs: dict[tuple[bool, str], AnalysisTemplateSpec] = {}
     for ref in roots:
@@ -42,7 +43,15 @@ def flatten(roots: Iterable[AnalysisTemplateRef], find: Find) -> AnalysisTemplat
         args=arguments.combine(spec.args for spec in specs.values()),
         dry_run=tuple(rule for spec in specs.values() for rule in spec.dry_run),
         measurement_retention=tuple(rule for spec in specs.values() for rule in spec.measurement_retention),
+        score=_one_score(specs.values()),
     )
+
+
+def _one_score(specs: Iterable[AnalysisTemplateSpec]) -> Score | None:
+    scores = [spec.score for spec in specs if spec.score is not None]
+    if any(score != scores[0] for score in scores):
+        raise InvalidSpec(".spec.score", "two templates have different scores; keep one of them")
+    return scores[0] if scores else None
 
 
 def _collect(
@@ -123,6 +132,7 @@ def new_run(
     )
     spec = AnalysisRunSpec(
         metrics=template.metrics,
+        score=template.score,
         args=arguments.merge(with_fields(template.args, owner), args),
         dry_run=analysis.dry_run + template.dry_run,
         measurement_retention=analysis.measurement_retention + template.measurement_retention,

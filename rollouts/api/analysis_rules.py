@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from rollouts.api.analysis import AnalysisRun, AnalysisTemplate, Argument, Metric
 from rollouts.api.duration_rules import TEMPLATED, duration_problems
 from rollouts.api.errors import InvalidSpec
+from rollouts.api.judge_rules import judge_problems, policy_problems
 from rollouts.api.meta import IntOrString
 from rollouts.api.paths import wrong
 from rollouts.api.provider_rules import provider_problems
+from rollouts.api.score_rules import score_problems
 
 
 def analysis_problems(template: AnalysisTemplate | AnalysisRun) -> tuple[InvalidSpec, ...]:
@@ -35,6 +37,7 @@ def _problems(template: AnalysisTemplate | AnalysisRun) -> Iterator[InvalidSpec]
     for index, reference in enumerate(nested):
         if not reference.template_name:
             yield InvalidSpec(f".spec.templates[{index}].templateName", "must name an AnalysisTemplate", "")
+    yield from score_problems(spec.score, spec.metrics, alone=not nested)
     yield from _argument_problems(spec.args)
     for index, dry_run in enumerate(spec.dry_run):
         yield from _pattern_problems(dry_run.metric_name, f".spec.dryRun[{index}].metricName")
@@ -62,6 +65,8 @@ def _metric_problems(metric: Metric, path: str) -> Iterator[InvalidSpec]:
         if problem is not None:
             yield problem
     yield from _limit_problems(metric, limits, path)
+    yield from policy_problems(metric, path)
+    yield from judge_problems(metric, path)
     yield from provider_problems(metric.provider, f"{path}.provider")
 
 

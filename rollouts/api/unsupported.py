@@ -25,7 +25,6 @@ _SOURCE = (
     "kustomize.apiVersions",
 )
 
-_METRIC = ("judge", "onNoData", "noDataDeadline", "minSamples", "startOn", "warmUp")
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "Rollout": (
@@ -56,8 +55,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.metrics[].provider.kayenta.lookback",
         ".spec.metrics[].provider.newRelic",
         ".spec.metrics[].provider.wavefront",
-        *(f".spec.metrics[].{field}" for field in _METRIC),
-        ".spec.score",
     ),
     "Application": (
         ".spec.sources",
@@ -93,7 +90,7 @@ _JUDGED_AS: Mapping[str, str] = {
     "AnalysisRun": "AnalysisTemplate",
     "ClusterAnalysisTemplate": "AnalysisTemplate",
 }
-_BESIDE: Mapping[str, tuple[str, ...]] = {"AnalysisRun": (".spec.baseline", ".spec.milestones")}
+_BESIDE: Mapping[str, tuple[str, ...]] = {"AnalysisRun": (".spec.baseline",)}
 
 _REMEDY: Mapping[str, str] = {
     "Rollout": "remove it; rolling, blue/green and canary with nginx or the Gateway API are supported",
