@@ -21,6 +21,8 @@ _FROM_BEST_TO_WORST: tuple[AnalysisPhase, ...] = (
     "Failed",
 )
 
+_NOT_BAD: frozenset[AnalysisPhase] = frozenset({"Running", "Successful"})
+
 Verdict = tuple[AnalysisPhase, str]
 """A phase and the reason for it, empty where there is nothing to explain."""
 
@@ -185,11 +187,8 @@ def has_a_score(metric: Metric, result: MetricResult) -> bool:
 
 def proven(metrics: Sequence[Metric], results: Mapping[str, MetricResult], dry: Collection[str]) -> bool:
     """Whether every metric with a say that can prove the canary good has done so, and there is one."""
-    proofs = [
-        metric.name in results and results[metric.name].proven
-        for metric in metrics
-        if is_sequential(metric) and metric.name not in dry
-    ]
+    good = {name for name, result in results.items() if result.proven and result.phase in _NOT_BAD}
+    proofs = [metric.name in good for metric in metrics if is_sequential(metric) and metric.name not in dry]
     return bool(proofs) and all(proofs)
 
 

@@ -6,13 +6,15 @@ from datetime import datetime
 
 from analysis.conditions import ConditionError, evaluate
 from analysis.values import absent, decode
-from rollouts.api.analysis import AnalysisPhase, Evidence, Measurement, Metric
+from rollouts.api.analysis import AnalysisPhase, Evidence, Measurement, Metric, MetricResult
 from rollouts.api.meta import dump
 
 COMPLETED: frozenset[AnalysisPhase] = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
 
 JUDGE = "judge"
 """Note on a metric: what its judge has to remember."""
+NOT_JUDGED = "notJudged"
+"""Note on a metric: how many values were measured and not judged."""
 VERDICT = "verdict"
 """Note on a metric: the phase that its judge has settled, whatever the limits are."""
 
@@ -38,6 +40,12 @@ def under_way(measurement: Measurement | None) -> bool:
 def not_judged(measurement: Measurement) -> bool:
     """Whether a value was measured and does not count: it came too early, or there was none to wait for."""
     return measurement.phase == "Pending" and measurement.finished_at is not None
+
+
+def not_counted(result: MetricResult) -> int:
+    """How many values of a metric were measured and not judged."""
+    number = result.metadata.get(NOT_JUDGED, "")
+    return int(number) if number.isdecimal() else 0
 
 
 def judge(metric: Metric, measurement: Measurement, now: datetime) -> Measurement:

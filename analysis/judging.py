@@ -73,15 +73,15 @@ def verdict(look: Look) -> Judged | str:
     return threshold(look)
 
 
-def told(look: Look, measurement: Measurement) -> Judged:
-    """A measurement that has its phase, with the evidence that it is; what was counted before stays in it."""
+def told(look: Look, measurement: Measurement, reason: str = "") -> Judged:
+    """A measurement that has its phase, and why; what was counted before stays in the evidence."""
     query = judgement.asked(look.metric, measurement)
     known = look.before.evidence if look.before else None
     evidence = (known or Evidence()).model_copy(
         update={
             "judge": policies.judge_name(look.metric),
             "query": query or (known.query if known else ""),
-            "reason": judgement.reason(look.metric, measurement),
+            "reason": reason or measurement.message,
         }
     )
     return Judged(measurement=measurement, evidence=evidence)
@@ -89,7 +89,8 @@ def told(look: Look, measurement: Measurement) -> Judged:
 
 def threshold(look: Look) -> Judged:
     """By the two conditions."""
-    return told(look, judgement.judge(look.metric, look.measurement, look.now))
+    judged = judgement.judge(look.metric, look.measurement, look.now)
+    return told(look, judged, judgement.reason(look.metric, judged))
 
 
 def consecutive(look: Look, config: ConsecutiveJudge) -> Judged:
@@ -167,12 +168,13 @@ def _by_rank(found: Classification, against: str, looks: int) -> Evidence:
         f"{found.label}: {found.reason}" if found.reason else f"{found.label}: no difference that matters"
     )
     canary, reference = found.counts
+    known = canary and reference and math.isfinite(found.deviation)
     return Evidence(
         judge="kayenta",
         against=against,
         canary=ArmCounts(requests=canary),
         reference=ArmCounts(requests=reference),
-        ratio=float(f"{found.deviation:.6g}") if math.isfinite(found.deviation) else None,
+        ratio=float(f"{found.deviation:.6g}") if known else None,
         looks=looks,
         reason=reason,
     )
@@ -195,14 +197,25 @@ def sequential(look: Look, config: SequentialJudge) -> Judged | str:
         return Judged(
             measurement=measurement, notes=notes | {VERDICT: "Failed"}, evidence=evidence, proven=False
         )
-    measurement = look.ends("Successful", found.reason)
+    judged = Judged(
+        measurement=look.ends("Successful", found.reason),
+        notes=notes,
+        evidence=evidence,
+        proven=found.outcome == "proven",
+    )
+    guard = _guard(look)
+    if guard.phase == "Successful":
+        return judged
+    reason = guard.message or judgement.reason(look.metric, guard)
+    evidence = evidence.model_copy(update={"reason": f"{reason}; {evidence.reason}"})
+    return replace(judged, measurement=look.ends(guard.phase, reason), evidence=evidence, proven=False)
+
+
+def _guard(look: Look) -> Measurement:
+    """By the conditions; without any, everything is good."""
     if look.metric.success_condition or look.metric.failure_condition:
-        guarded = judgement.judge(look.metric, look.measurement, look.now)
-        if guarded.phase != "Successful":
-            reason = guarded.message or judgement.reason(look.metric, guarded)
-            measurement = look.ends(guarded.phase, reason)
-            evidence = evidence.model_copy(update={"reason": f"{reason}; {evidence.reason}"})
-    return Judged(measurement=measurement, notes=notes, evidence=evidence, proven=found.outcome == "proven")
+        return judgement.judge(look.metric, look.measurement, look.now)
+    return look.ends("Successful", "")
 
 
 def alpha(run: AnalysisRun, metric: Metric) -> float:

@@ -18,6 +18,9 @@ NO_DATA_DEADLINE = "10m"
 WARM_UP = "2m"
 """Of the sequential judge."""
 
+_TOLERANCE = timedelta(seconds=1)
+"""Times in the status are whole seconds, and timers are not exact."""
+
 STARTED = "start"
 """Note on a metric: when its clock started, where only its values told."""
 NO_DATA_SINCE = "noDataSince"
@@ -132,7 +135,7 @@ def warming(metric: Metric, began: datetime, start: datetime | None) -> str:
         start: When the clock of the metric started.
     """
     length = warm_up(metric)
-    if length <= timedelta() or (start is not None and began >= start + length):
+    if length <= timedelta() or (start is not None and began + _TOLERANCE >= start + length):
         return ""
     return f"not judged: within warmUp ({format_duration(length)})"
 
@@ -210,15 +213,18 @@ def covers(
     """
     end = moment(measurement.metadata.get("at", "")) or measurement.finished_at or started
     noted = moment(result.metadata.get(LOOKED_AT, "")) if result else None
-    fallback = (noted or started) if counting else end - _window(measurement)
-    return moment(measurement.metadata.get("from", "")) or fallback, end
+    window = _window(measurement)
+    begin = moment(measurement.metadata.get("from", ""))
+    if begin is None and window is None:
+        begin = (noted or started) if counting else end
+    return begin or end - (window or timedelta()), end
 
 
-def _window(measurement: Measurement) -> timedelta:
+def _window(measurement: Measurement) -> timedelta | None:
     try:
-        return parse_duration(measurement.metadata.get("window", "0"))
-    except ValueError:
-        return timedelta()
+        return parse_duration(measurement.metadata["window"])
+    except (KeyError, ValueError):
+        return None
 
 
 def seen_before(measurement: Measurement, result: MetricResult | None) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from analysis import arguments
 from analysis.assessment import Verdict, assess, count_phases, last, proven, summarise
-from analysis.judgement import COMPLETED, VERDICT, Judged, not_judged, under_way
+from analysis.judgement import COMPLETED, NOT_JUDGED, VERDICT, Judged, not_counted, not_judged, under_way
 from analysis.schedule import Task, Times, due, gave_up, next_time
 from analysis.scoring import ends_run, score
 from analysis.templates import require_valid
@@ -29,8 +29,6 @@ from rollouts.api.errors import InvalidSpec
 
 TERMINATED = "Run Terminated"
 """What the message of a run says that was ended before its time; upstream's words."""
-NOT_JUDGED = "notJudged"
-"""Note on a metric: how many values were measured and not judged."""
 KEPT_MEASUREMENTS = 10
 """Measurements kept for each metric, unless the run says otherwise."""
 
@@ -187,8 +185,7 @@ def _never_began(name: str, reason: str, *, dry_run: bool) -> MetricResult:
 def _count(result: MetricResult, measurement: Measurement) -> MetricResult:
     """An Error is counted apart: it is no answer, and the measurement will be taken again."""
     if not_judged(measurement):  # An answer all the same, so that no errors in a row are left.
-        before = result.metadata.get(NOT_JUDGED, "")
-        metadata = {**result.metadata, NOT_JUDGED: str(int(before) + 1 if before.isdigit() else 1)}
+        metadata = {**result.metadata, NOT_JUDGED: str(not_counted(result) + 1)}
         return result.model_copy(update={"consecutive_error": 0, "metadata": metadata})
     phase = measurement.phase
     if phase not in COMPLETED:

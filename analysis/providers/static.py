@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.judgement import not_counted
 from analysis.providers.answers import Clock, error, no_data, value
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
 
@@ -21,7 +22,8 @@ class StaticProvider:
     async def measure(self, run: AnalysisRun, metric: Metric, previous: Measurement | None) -> Measurement:
         now = self._clock()
         values = self._values.get(metric.name, ())
-        taken = next((r.count + r.error for r in run.status.metric_results if r.name == metric.name), 0)
+        known = (result for result in run.status.metric_results if result.name == metric.name)
+        taken = next((result.count + result.error + not_counted(result) for result in known), 0)
         if not values:
             return no_data(now, now, f"no values for {metric.name}")
         answer = values[min(taken, len(values) - 1)]

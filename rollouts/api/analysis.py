@@ -92,9 +92,10 @@ class Metric(Spec):
     """Additive to upstream: who turns values into a verdict; the two conditions by default."""
     on_no_data: Literal["", "wait", "inconclusive", "fail", "success"] = ""
     """Additive: what a measurement without data is. By default what upstream makes of it, which is never a
-    success; for built-in metrics and the sequential judge wait, and inconclusive after noDataDeadline."""
+    success; for built-in metrics and judges that compare wait, and inconclusive after noDataDeadline."""
     no_data_deadline: str = ""
-    """Additive: how long `wait` waits for data before the metric is Inconclusive; 10m by default."""
+    """Additive: how long `wait` waits for data, and startOn for its start, before the metric is Inconclusive;
+    10m by default."""
     min_samples: IntOrString | None = None
     """Additive: fewer samples than this (requests, or points of a series) are no data; 1 by default."""
     start_on: Literal["", "firstTraffic", "podsReady", "stepStart"] = ""
