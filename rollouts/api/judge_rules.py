@@ -128,6 +128,9 @@ def _compares(metric: Metric, path: str, judge: str) -> Iterator[InvalidSpec]:
     if prometheus is not None and prometheus.arms is None:
         message = f"the {judge} judge compares canary and stable: use arms instead of query"
         yield InvalidSpec(f"{path}.provider.prometheus.arms", message)
+    elif prometheus is not None and (prometheus.range_query is not None) != (judge == "kayenta"):
+        wants = "points: set rangeQuery" if judge == "kayenta" else "counts: remove rangeQuery"
+        yield InvalidSpec(f"{path}.provider.prometheus.rangeQuery", f"the {judge} judge compares {wants}")
     if traffic is not None and judge == "kayenta":
         yield InvalidSpec(f"{path}.provider.traffic", "has counts, and kayenta needs series; use sequential")
     elif traffic is not None and not traffic.stable_service:
