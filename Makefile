@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # More than there are cores: what starts processes and clusters mostly waits for them.
 WORKERS := --numprocesses 4 --dist loadfile
 
-.PHONY: demo test soak replay test-kubernetes record test-faults test-traffic test-prometheus control-plane control-plane-down bench-controller lint types contracts check crds lock clean
+.PHONY: demo test soak replay test-kubernetes record test-faults test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -42,6 +42,10 @@ test-traffic: $(VENV)/.ready
 # A real Prometheus, which must be on PATH, judges canaries.
 test-prometheus: $(VENV)/.ready
 	$(BESIDE) $(BIN)/pytest -m prometheus tests/prometheus $(ARGS)
+
+# What a real Graphite (graphite-web and whisper of Debian) and a real InfluxDB (built once with Go) answer is measured.
+test-servers: $(VENV)/.ready
+	$(BIN)/pytest -m servers tests/servers $(ARGS)
 
 # The same control plane, left running with a stand-in for the kubelet; prints its KUBECONFIG.
 control-plane: $(VENV)/.ready
