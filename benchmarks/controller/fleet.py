@@ -10,7 +10,7 @@ from typing import Any
 
 from rollouts.api.meta import Object
 from rollouts.kube.client import Client
-from rollouts.kube.errors import AlreadyExists
+from rollouts.kube.errors import AlreadyExists, Unreachable
 from rollouts.kube.resources import INGRESSES, NAMESPACES, PODS, REPLICA_SETS, ROLLOUTS, SERVICES, Resource
 from strategies.templates import pod_hash
 
@@ -21,6 +21,7 @@ PAUSES = 4.0
 WEIGHTS = ({"setWeight": 20}, {"setWeight": 40}, {"setWeight": 60}, {"setWeight": 80})
 """Steps without a pause: what they take is the engine's, the API server's and the pods' own time."""
 _AT_ONCE = 32
+_TRIES = 5
 _KEPT = ("name", "namespace", "labels", "annotations", "ownerReferences")
 """Of the metadata of a copy; the rest is the API server's."""
 
@@ -162,7 +163,17 @@ async def create(client: Client, resource: Resource, obj: Object) -> Object:
     metadata = {key: value for key, value in obj["metadata"].items() if key in _KEPT}
     spec = {key: value for key, value in obj["spec"].items() if not key.startswith("clusterIP")}
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
-    return await client.create(resource, {**head, "metadata": metadata, "spec": spec}, metadata["namespace"])
+    body, namespace = {**head, "metadata": metadata, "spec": spec}, metadata["namespace"]
+    for attempt in range(_TRIES):
+        try:
+            return await client.create(resource, body, namespace)
+        except Unreachable:  # of a server that makes fifty thousand pods, some requests get no answer in time
+            await asyncio.sleep(attempt)
+        except AlreadyExists:
+            if not attempt:
+                raise
+            return await client.get(resource, metadata["name"], namespace)
+    return await client.create(resource, body, namespace)
 
 
 async def at_once(work: Iterable[Awaitable[Any]]) -> None:
