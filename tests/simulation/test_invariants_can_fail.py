@@ -22,6 +22,7 @@ from strategies import (
     safety,
     services,
     steps,
+    verdicts,
     weights,
 )
 from strategies.lifecycle import Decision
@@ -150,7 +151,7 @@ CASES: dict[str, tuple[Program, Break]] = {
     ),
     "a_failed_revision_gains_nothing": (
         program("nginx", routed(*CLIMB, analysis=WATCH), (0.0, e.Degrade("v2", 0.9)), SHIP),
-        swap(analyses, "failure", lambda *_: ""),
+        swap(verdicts, "found", lambda *_: ()),
     ),
     "an_aborted_revision_gains_nothing": (
         program("nginx", routed(*CLIMB), SHIP, (15.0, e.Command("abort"))),
