@@ -100,6 +100,11 @@ class Doing:
             case e.DeleteRuns():
                 for run in self._world.objects(ANALYSIS_RUNS):
                     await self._world.client.delete(ANALYSIS_RUNS, run["metadata"]["name"], "default")
+            case e.EndRuns():
+                for run in self._camera.look(self._now()).runs:
+                    if run.live:
+                        body = {"spec": {"terminate": True}}
+                        await self._world.client.patch(ANALYSIS_RUNS, run.name, body, "default")
             case e.Drift(weight):
                 await self._drift(weight)
             case e.PodsFail():

@@ -45,6 +45,7 @@ from tests.simulation.events import (
     Scale,
     Ship,
 )
+from tests.simulation.policies import with_policies
 from tests.simulation.program import Kind, Program, Setup, Timed
 
 VERSIONS = ("v1", "v2", "v3", "v4")
@@ -88,7 +89,7 @@ def draw(seed: int) -> Program:
     for _ in range(lot.randint(4, 14)):
         events.append(Timed(round(at, 2) + _ODD, _event(lot, setup, first=not events)))
         at += lot.choice((0.02, 0.3, lot.uniform(0.02, 3), lot.uniform(2, 15), lot.uniform(10, 60)))
-    return Program(seed=seed, setup=setup, events=tuple(events))
+    return with_policies(Program(seed=seed, setup=setup, events=tuple(events)))
 
 
 # --- The world --------------------------------------------------------------------------------------------

@@ -112,6 +112,14 @@ class DeleteRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class EndRuns:
+    """Ask every AnalysisRun under way to end, as `rollouts terminate` does."""
+
+    def __str__(self) -> str:
+        return "somebody ends the analysis runs"
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """Change the weight in the route behind the controllers' back."""
 
@@ -245,6 +253,7 @@ Event = (
     | Recreate
     | DeleteReplicaSet
     | DeleteRuns
+    | EndRuns
     | Drift
     | PodsFail
     | Break
@@ -270,7 +279,9 @@ INTENTS = (
     DeleteReplicaSet,
     DeleteRuns,
 )
-"""What a human does; `Drift` is not among them: nobody means it."""
+"""What a human does and means for the update. `Drift` is not among them, nor is `EndRuns`: nothing is to be
+promoted on a run that somebody ended.
+"""
 
 
 def brief(value: object) -> str:

@@ -8,13 +8,14 @@ excuses them, and nothing else does.
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from fractions import Fraction
+from functools import partial
 from math import ceil, floor
 from typing import Any
 
 from rollouts.api.meta import parse_time
 from rollouts.embedded.virtual_time import START
 from tests.simulation.past import Past, portion
-from tests.simulation.view import View
+from tests.simulation.view import POLICIES, Run, View
 
 PATIENCE = 60.0
 """Seconds within which what could be done for users has been done."""
@@ -36,7 +37,7 @@ def no_traffic_without_pods(before: View, after: View, past: Past) -> Iterator[s
 
 
 def a_failed_revision_gains_nothing(before: View, after: View, past: Past) -> Iterator[str]:
-    """A revision whose analysis failed never gains weight again without a human."""
+    """A revision whose analysis failed never gains weight again without a human, unless the spec says so."""
     if not after.author:
         return
     for pod_hash, (since, limit) in past.condemned.items():
@@ -171,7 +172,7 @@ def users_get_what_was_proven(before: View, after: View, past: Past) -> Iterator
     if not (before.status.get("blueGreen") or {}).get("scaleUpPreviewCheckPoint"):
         yield f"users were switched to {_name(after, active)} before it was decided in status"
     runs = [run for run in after.runs if run.type == "PrePromotion" and run.hash == active]
-    proven = any(run.phase == "Successful" for run in runs) or _said(before, "blueGreen", "prePromotion")
+    proven = any(map(partial(_lets_go_on, after), runs)) or _said(before, "blueGreen", "prePromotion")
     if after.strategy.get("prePromotionAnalysis") and not proven:
         yield f"users were switched to {_name(after, active)} without a successful pre-promotion analysis"
 
@@ -252,7 +253,7 @@ def _unfinished(before: View, after: View, past: Past) -> str:
     match before.steps[before.index]:
         case {"analysis": _}:
             mine = [run for run in after.runs if (run.hash, run.step) == (before.current, str(before.index))]
-            proven = any(run.phase == "Successful" for run in mine) or _said(before, "canary", "currentStep")
+            proven = any(map(partial(_lets_go_on, after), mine)) or _said(before, "canary", "currentStep")
             return "" if proven else "and its analysis did not succeed"
         case {"pause": {"duration": duration}}:
             begun = [each["startTime"] for each in before.status.get("pauseConditions") or ()]
@@ -268,6 +269,13 @@ def _unfinished(before: View, after: View, past: Past) -> str:
             carried = Fraction(weight, 100) in past.shown(after.now)
             return "" if carried else f"setWeight {weight}, and the route did not carry it"
     return ""
+
+
+def _lets_go_on(view: View, run: Run) -> bool:
+    """Whether a run succeeded by itself, or came to what the spec passes over."""
+    if run.phase == "Successful":
+        return not run.cut_short
+    return run.phase in POLICIES and view.outcome(run) == "continue"
 
 
 def asked_weight(view: View) -> Fraction:
@@ -329,9 +337,12 @@ def _sized_apart(view: View) -> bool:
 
 
 def _said(view: View, half: str, kind: str) -> bool:
-    """Whether status holds that an analysis succeeded whose run somebody has deleted since."""
+    """Whether status holds that an analysis lets the update go on whose run somebody has deleted since."""
     ref = (view.status.get(half) or {}).get(f"{kind}AnalysisRunStatus") or {}
-    return bool(ref.get("status") == "Successful")
+    phase, field = ref.get("status"), {"blueGreen": "prePromotionAnalysis"}.get(half, "analysis")
+    step = view.steps[view.index] if half == "canary" and view.index < len(view.steps) else view.strategy
+    policy, _ = POLICIES.get(str(phase), ("", ""))
+    return phase == "Successful" or bool(policy and (step.get(field) or {}).get(policy) == "continue")
 
 
 def _invalid(view: View) -> bool:

@@ -4,9 +4,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from tests.simulation.view import View
-
-FAILED = ("Failed", "Error")
+from tests.simulation.view import POLICIES, View
 
 Human = Literal["", "abort", "full"]
 
@@ -38,9 +36,10 @@ class Past:
     last_ready: dict[str, float] = field(default_factory=dict)
     """When a version last had a pod that takes requests, by hash."""
     condemned: dict[str, tuple[float, Fraction]] = field(default_factory=dict)
-    """Versions whose analysis failed: since when, and the portion that they must not exceed again."""
+    """Versions whose analysis failed, or came to nothing, and the spec does not say to go on in spite of it:
+    since when, and the portion that they must not exceed again."""
     failed: set[str] = field(default_factory=set)
-    """Every version that ever had an analysis that failed, by hash."""
+    """Every version that ever had an analysis that failed, or came to nothing, by hash."""
     weights: list[tuple[float, Fraction | None]] = field(default_factory=list)
     """The canary's shares in the route, and from when on."""
     attempts: int = 1
@@ -98,12 +97,12 @@ class Past:
     def _condemn(self, before: View, after: View) -> None:
         if before.runs is not after.runs:
             named = _named(after)
-            known = {run.name for run in before.runs if run.phase in FAILED}
+            known = {run.name for run in before.runs if run.phase in POLICIES}
             for run in after.runs:
-                if run.phase not in FAILED or run.name in known:
+                if run.phase not in POLICIES or run.name in known:
                     continue
                 self.failed.add(run.hash)
-                if run.name not in named:
+                if run.name not in named or after.outcome(run) == "continue":
                     continue
                 underway = run.hash == after.current != after.stable and after.observed
                 at_step = run.type != "Step" or run.step == str(after.index)

@@ -82,7 +82,10 @@ def _cleaned_up(view: View) -> Iterator[str]:
 def _why_aborted(view: View, past: Past, broken: frozenset[str]) -> str:
     if past.aborted_by_hand:
         return "by hand"
-    if view.current in past.failed and "analysis phase error/failed" in str(view.status.get("message")):
+    if view.current in past.failed and any(
+        f"analysis phase {each}" in str(view.status.get("message"))
+        for each in ("error/failed", "inconclusive")
+    ):
         return "by an analysis"
     # A clock that jumps, or pods that fell for a while, make a deadline pass that otherwise would not.
     timed_out = "timed out" in str(view.status.get("message"))
@@ -143,7 +146,7 @@ def _why_waiting(view: View, broken: frozenset[str]) -> str:
         return "a pause without end"
     if "BlueGreenPause" in reasons and view.strategy.get("autoPromotionEnabled") is False:
         return "a human must promote"
-    return _NO_VERDICT if "InconclusiveAnalysisRun" in reasons else ""
+    return _NO_VERDICT if any(each.endswith("AnalysisRun") for each in reasons) else ""
 
 
 def _only(view: View, pod_hash: str, why: str) -> Iterator[str]:

@@ -24,6 +24,14 @@ REVISION = "rollout.argoproj.io/revision"
 _CANARY_WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
 
 
+POLICIES = {
+    "Failed": ("onFailure", "abort"),
+    "Error": ("onError", "abort"),
+    "Inconclusive": ("onInconclusive", "pause"),
+}
+"""By phase, where the spec says what to do about it, and what is done by default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Set:
     """A ReplicaSet of the rollout."""
@@ -49,6 +57,9 @@ class Run:
     step: str
     phase: str
     terminated: bool
+    """Somebody asked it to end."""
+    cut_short: bool = False
+    """It ended for that reason, and not by itself."""
 
     @property
     def live(self) -> bool:
@@ -126,6 +137,18 @@ class View:
         """Whether status speaks of the spec as it is."""
         generation = (self.rollout.get("metadata") or {}).get("generation")
         return bool(self.status) and self.status.get("observedGeneration") == str(generation)
+
+    def outcome(self, run: Run) -> str:
+        """What the spec says of an analysis that came to what a run came to: abort, pause or continue."""
+        step = self.steps[int(run.step)] if run.step and int(run.step) < len(self.steps) else {}
+        asked: Object = {
+            "Step": step.get("analysis"),
+            "Background": self.strategy.get("analysis"),
+            "PrePromotion": self.strategy.get("prePromotionAnalysis"),
+            "PostPromotion": self.strategy.get("postPromotionAnalysis"),
+        }.get(run.type) or {}
+        field, default = POLICIES[run.phase]
+        return str(asked.get(field) or default)
 
     def of(self, pod_hash: str) -> Set | None:
         return self.sets.get(pod_hash)
@@ -268,9 +291,14 @@ def _runs(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
                 labels.get("step-index", ""),
                 (obj.get("status") or {}).get("phase", ""),
                 bool(obj["spec"].get("terminate")),
+                _cut_short(obj.get("status") or {}),
             )
         )
     yield "runs", tuple(found)
+
+
+def _cut_short(status: Object) -> bool:
+    return bool(status.get("terminated")) or status.get("message") == "Run Terminated"
 
 
 _READERS: Mapping[Resource, Callable[[Kind, Iterable[Object]], Iterator[_Part]]] = {
