@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # More than there are cores: what starts processes and clusters mostly waits for them.
 WORKERS := --numprocesses 4 --dist loadfile
 
-.PHONY: demo test soak replay test-kubernetes record test-faults test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller lint types contracts check crds lock clean
+.PHONY: demo test soak replay test-kubernetes record test-faults test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller bench-judges lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -57,6 +57,10 @@ control-plane-down: $(VENV)/.ready
 # What the controller costs; ARGS="--rollouts 100,1000 --server kubernetes" chooses the sizes and the API server.
 bench-controller: $(VENV)/.ready
 	@$(BIN)/python -m benchmarks.controller $(ARGS)
+
+# How often each judge fails healthy canaries, and how fast it fails bad ones; see docs/judges.md.
+bench-judges: $(VENV)/.ready
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.judges --seed $(or $(SEED),7) --runs $(or $(RUNS),2000) $(ARGS)
 
 check: lint types contracts
 
