@@ -97,9 +97,10 @@ class KeptnProvider:
         name = names.measurement_name(run, metric, place)
         with suppress(AlreadyExists):  # An earlier pass made it and did not get to say so.
             await self._client.create(ANALYSES, order(run, name, query), query.namespace)
-        with suppress(RolloutsError):  # What the measurement before came to is written by now.
-            before = names.measurement_name(run, metric, place - 1)
-            await self._client.delete(ANALYSES, before, query.namespace)
+        if place > 1:
+            with suppress(RolloutsError):  # What the measurement before came to is written by now.
+                before = names.measurement_name(run, metric, place - 1)
+                await self._client.delete(ANALYSES, before, query.namespace)
         return running(now, now + POLL_EVERY, {ANALYSIS: name})
 
     async def _follow(
@@ -189,7 +190,6 @@ def order(run: AnalysisRun, name: str, query: Query) -> Object:
         "name": run.metadata.name,
         "uid": run.metadata.uid,
         "controller": True,
-        "blockOwnerDeletion": True,
     }
     return {
         "apiVersion": ANALYSES.api_version,

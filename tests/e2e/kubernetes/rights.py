@@ -17,6 +17,10 @@ class Right(NamedTuple):
     resource: str
     verb: str
 
+    def covers(self, used: "Right") -> bool:
+        """Whether this right allows what another did."""
+        return used == self or (self.resource == "*" and used._replace(resource="*") == self)
+
     def __str__(self) -> str:
         return f"{self.verb} {self.resource}" + (f".{self.group}" if self.group else "")
 

@@ -22,6 +22,7 @@ from analysis.providers.splunk import SplunkProvider
 from analysis.providers.stackdriver import StackdriverProvider
 from analysis.providers.web import WebProvider
 from rollouts.kube.client import Client
+from tests.analysis.providers.contract import installed
 from tests.analysis.providers.requests import NOW
 
 
@@ -85,6 +86,11 @@ SUBJECTS: dict[str, Subject] = {
     ),
     "externalMetrics": Subject(
         make=lambda p: ExternalMetricsProvider(p.client, p.clock, p.transport, p.environ)
+    ),
+    "plugin": Subject(
+        make=lambda p: installed.provider(p.client, p.clock),
+        on_loopback=True,
+        without={"several-values": "the API of the example has one rate"},
     ),
 }
 """By the name of the folder that holds the cases."""
