@@ -13,11 +13,13 @@ from analysis.providers.influxdb import InfluxdbProvider
 from analysis.providers.job import JobProvider
 from analysis.providers.kayenta import KayentaProvider
 from analysis.providers.keptn import KeptnProvider
+from analysis.providers.newrelic import NewRelicProvider
 from analysis.providers.prometheus import PrometheusProvider
 from analysis.providers.skywalking import SkyWalkingProvider
 from analysis.providers.splunk import SplunkProvider
 from analysis.providers.stackdriver import StackdriverProvider
 from analysis.providers.traffic import TrafficProvider
+from analysis.providers.wavefront import WavefrontProvider
 from analysis.providers.web import WebProvider
 from analysis.validation import provider_names
 from rollouts.api.analysis import Metric
@@ -34,6 +36,8 @@ def registry(client: Client, clock: Clock, plugins: Providers | None = None) -> 
         "prometheus": PrometheusProvider(clock),
         "web": WebProvider(clock),
         "datadog": DatadogProvider(client, clock),
+        "newRelic": NewRelicProvider(client, clock),
+        "wavefront": WavefrontProvider(client, clock),
         "cloudWatch": CloudWatchProvider(clock),
         "job": JobProvider(client, clock),
         "traffic": TrafficProvider(client, clock),

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from rollouts.api import vendor_rules
 from rollouts.api.comparison_rules import arms_problems
 from rollouts.api.duration_rules import TEMPLATED, duration_problems
 from rollouts.api.errors import InvalidSpec
@@ -18,6 +17,7 @@ from rollouts.api.providers import (
     WebMetric,
 )
 from rollouts.api.server_rules import server_problems
+from rollouts.api.vendor_rules import vendor_problems
 
 
 def provider_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSpec]:
@@ -40,13 +40,10 @@ def provider_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSp
     if provider.job is not None and not provider.job.spec.get("template"):
         message = "a Job needs a pod template; set spec.template"
         yield InvalidSpec(f"{path}.job.spec.template", message)
-    if provider.cloud_watch is not None:
-        yield from vendor_rules.cloud_watch_problems(provider.cloud_watch, f"{path}.cloudWatch")
-    if provider.datadog is not None:
-        yield from vendor_rules.datadog_problems(provider.datadog, f"{path}.datadog")
     if provider.traffic is not None:
         yield from _traffic_problems(provider.traffic, f"{path}.traffic")
     yield from server_problems(provider, path)
+    yield from vendor_problems(provider, path)
 
 
 def _prometheus_problems(prometheus: PrometheusMetric, path: str) -> Iterator[InvalidSpec]:

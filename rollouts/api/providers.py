@@ -203,20 +203,20 @@ class NewRelicMetric(Spec):
     """A NRQL query."""
 
     profile: str = ""
-    """The Secret with the account; `newrelic` by default."""
+    """The Secret with the account, in the controller's namespace; `newrelic` by default."""
     query: str
     """The query, in NRQL."""
     timeout: int | None = None
-    """Seconds."""
+    """Seconds that New Relic may work on the query; 5 by default."""
 
 
 class WavefrontMetric(Spec):
     """A Wavefront query."""
 
     address: str = ""
-    """The host of the server."""
+    """The host of the server, and the key of its token in the Secret `wavefront-api-tokens`."""
     query: str = ""
-    """The query."""
+    """The query, in WQL."""
 
 
 class KayentaThreshold(Spec):

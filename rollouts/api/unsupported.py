@@ -51,11 +51,7 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.strategy.canary.analysis.baseline",
         ".spec.strategy.canary.steps[].analysis.baseline",
     ),
-    "AnalysisTemplate": (
-        ".spec.metrics[].provider.kayenta.lookback",
-        ".spec.metrics[].provider.newRelic",
-        ".spec.metrics[].provider.wavefront",
-    ),
+    "AnalysisTemplate": (".spec.metrics[].provider.kayenta.lookback",),
     "Application": (
         ".spec.sources",
         ".spec.sourceHydrator",

@@ -7,13 +7,32 @@ from rollouts.api.duration_rules import TEMPLATED, duration_problems
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import IntOrString
 from rollouts.api.paths import wrong
-from rollouts.api.providers import CloudWatchMetric, CloudWatchMetricDataQuery, DatadogMetric
+from rollouts.api.providers import (
+    CloudWatchMetric,
+    CloudWatchMetricDataQuery,
+    DatadogMetric,
+    MetricProvider,
+    NewRelicMetric,
+    WavefrontMetric,
+)
 
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
+_HOST = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9.]*")
 
 
-def cloud_watch_problems(spec: CloudWatchMetric, path: str) -> Iterator[InvalidSpec]:
-    """List what is wrong with a CloudWatch metric."""
+def vendor_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSpec]:
+    """List what is wrong with a metric of Datadog, New Relic, Wavefront or CloudWatch."""
+    if provider.datadog is not None:
+        yield from _datadog_problems(provider.datadog, f"{path}.datadog")
+    if provider.new_relic is not None:
+        yield from _new_relic_problems(provider.new_relic, f"{path}.newRelic")
+    if provider.wavefront is not None:
+        yield from _wavefront_problems(provider.wavefront, f"{path}.wavefront")
+    if provider.cloud_watch is not None:
+        yield from _cloud_watch_problems(provider.cloud_watch, f"{path}.cloudWatch")
+
+
+def _cloud_watch_problems(spec: CloudWatchMetric, path: str) -> Iterator[InvalidSpec]:
     yield from duration_problems(spec.interval, f"{path}.interval")
     here = f"{path}.metricDataQueries"
     if not spec.metric_data_queries:
@@ -55,8 +74,8 @@ def _period_problems(period: IntOrString | None, path: str) -> Iterator[InvalidS
         yield wrong(path, "must be a number of seconds above 0", period)
 
 
-def datadog_problems(spec: DatadogMetric, path: str) -> Iterator[InvalidSpec]:
-    """List what is wrong with a Datadog metric, in upstream's words as far as it has some."""
+def _datadog_problems(spec: DatadogMetric, path: str) -> Iterator[InvalidSpec]:
+    """In upstream's words, as far as it has some."""
     yield from duration_problems(spec.interval, f"{path}.interval")
     yield from duration_problems(spec.request_timeout, f"{path}.requestTimeout")
     v1 = spec.api_version in ("", "v1")
@@ -79,3 +98,18 @@ def datadog_problems(spec: DatadogMetric, path: str) -> Iterator[InvalidSpec]:
     if spec.secret_ref.namespaced and not spec.secret_ref.name:
         message = "secret name is required for namespaced credentials"
         yield InvalidSpec(f"{path}.secretRef.name", message, "")
+
+
+def _new_relic_problems(spec: NewRelicMetric, path: str) -> Iterator[InvalidSpec]:
+    if not spec.query.strip():
+        yield InvalidSpec(f"{path}.query", "must be a NRQL query, got nothing", spec.query)
+    if spec.timeout is not None and spec.timeout <= 0:
+        yield wrong(f"{path}.timeout", "must be a number of seconds above 0", spec.timeout)
+
+
+def _wavefront_problems(spec: WavefrontMetric, path: str) -> Iterator[InvalidSpec]:
+    if not spec.query.strip():
+        yield InvalidSpec(f"{path}.query", "must be a Wavefront query, got nothing", spec.query)
+    if TEMPLATED not in spec.address and not _HOST.fullmatch(spec.address):
+        message = "must be a host such as example.wavefront.com, a key of the Secret wavefront-api-tokens"
+        yield wrong(f"{path}.address", message, spec.address)

@@ -113,6 +113,8 @@ MEASURED = {
     *under(f"{METRIC}.provider.externalMetrics", "secretRef.name secretRef.namespaced"),
     *under(f"{METRIC}.provider.datadog", "interval query queries formula apiVersion aggregator"),
     *under(f"{METRIC}.provider.datadog", "secretRef.name secretRef.namespaced requestTimeout"),
+    *under(f"{METRIC}.provider.newRelic", "profile query timeout"),
+    *under(f"{METRIC}.provider.wavefront", "address query"),
     *under(f"{METRIC}.provider.cloudWatch", "interval"),
     *under(f"{METRIC}.provider.cloudWatch.metricDataQueries[]", "id expression label period returnData"),
     *under(f"{METRIC}.provider.cloudWatch.metricDataQueries[].metricStat", "period stat unit"),

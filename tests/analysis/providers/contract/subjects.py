@@ -16,10 +16,12 @@ from analysis.providers.graphite import GraphiteProvider
 from analysis.providers.influxdb import InfluxdbProvider
 from analysis.providers.kayenta import KayentaProvider
 from analysis.providers.keptn import KeptnProvider
+from analysis.providers.newrelic import NewRelicProvider
 from analysis.providers.prometheus import PrometheusProvider
 from analysis.providers.skywalking import SkyWalkingProvider
 from analysis.providers.splunk import SplunkProvider
 from analysis.providers.stackdriver import StackdriverProvider
+from analysis.providers.wavefront import WavefrontProvider
 from analysis.providers.web import WebProvider
 from rollouts.kube.client import Client
 from tests.analysis.providers.contract import installed
@@ -66,6 +68,10 @@ SUBJECTS: dict[str, Subject] = {
         },
     ),
     "datadog": Subject(make=lambda p: DatadogProvider(p.client, p.clock, p.transport, p.environ)),
+    "newRelic": Subject(
+        make=lambda p: NewRelicProvider(p.client, p.clock, p.transport, p.environ),
+    ),
+    "wavefront": Subject(make=lambda p: WavefrontProvider(p.client, p.clock, p.transport, p.environ)),
     "web": Subject(make=lambda p: WebProvider(p.clock, p.transport, p.environ)),
     "graphite": Subject(make=lambda p: GraphiteProvider(p.clock, p.transport)),
     "influxdb": Subject(make=lambda p: InfluxdbProvider(p.client, p.clock, p.transport, p.environ)),
