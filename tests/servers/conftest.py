@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import yaml
 
 from analysis import arguments
 from analysis.judgement import judge
 from analysis.providers.registry import provider_of, registry
 from rollouts.api.analysis import Measurement
+from rollouts.api.meta import Object
 from rollouts.embedded.api import ApiServer, InProcess
 from rollouts.kube.client import Client
 from rollouts.kube.resources import SECRETS
 from tests.analysis.providers.requests import run_with
+from tests.places import REPOSITORY
 from tests.servers import graphite, influxdb
 
 CONTROL = "rollouts-system"
@@ -56,6 +59,13 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Measure:
         return judge(resolved, await found.measure(run, resolved, None), now())
 
     return measure
+
+
+def example(name: str) -> Object:
+    """The only metric of an example."""
+    (metric,) = yaml.safe_load((REPOSITORY / f"examples/analysis/{name}.yaml").read_text())["spec"]["metrics"]
+    found: Object = metric
+    return found
 
 
 def now() -> datetime:

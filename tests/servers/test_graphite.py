@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.servers.conftest import Measure
+from tests.servers.conftest import Measure, example
 from tests.servers.graphite import STEP, Graphite
 
 pytestmark = pytest.mark.servers
@@ -40,6 +40,18 @@ async def test_functions_over_several_lines_and_arguments_are_understood(
     spec = {"graphite": {"address": f"{graphite_server.url}/", "query": query}}
     found = await measured(spec, "result[-1] > 3", args={"pods": "{a,b}"})
     assert (found.phase, json.loads(found.value)) == ("Successful", [6, 2, 4, 4])
+
+
+async def test_the_query_of_the_example_is_answered(graphite_server: Graphite, measured: Measure) -> None:
+    metric = example("graphite")
+    spec = {"graphite": {**metric["provider"]["graphite"], "address": graphite_server.url}}
+    now = int(time.time()) - 60
+    for pod in ("a", "b"):
+        graphite_server.write(f"stats.web.{pod}.errors", [1, 0, 2], until=now)
+        graphite_server.write(f"stats.web.{pod}.requests", [200, 400, 200], until=now)
+    for condition, phase in ((metric["successCondition"], "Successful"), ("all(result, # < 0.01)", "Failed")):
+        found = await measured(spec, condition, args={"service": "web"})
+        assert (found.phase, json.loads(found.value)[:2]) == (phase, [0.005, 0])
 
 
 async def test_a_bad_value_fails(graphite_server: Graphite, measured: Measure) -> None:

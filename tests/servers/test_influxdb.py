@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rollouts.api.analysis import Measurement
-from tests.servers.conftest import Measure
+from tests.servers.conftest import Measure, example
 from tests.servers.influxdb import PASSWORD, Influxdb
 
 pytestmark = pytest.mark.servers
@@ -33,6 +33,17 @@ async def test_all_values_are_measured_table_after_table(
     query = f'{LAST} |> filter(fn: (r) => r._field == "errors") |> sort(columns: ["pod"])'
     found = await flux(measured, influxdb_server, query, "len(result) == 2 && all(result, # <= 0.5)")
     assert (found.phase, json.loads(found.value)) == ("Successful", [0.25, 0.5])
+
+
+async def test_the_query_of_the_example_is_answered(influxdb_server: Influxdb, measured: Measure) -> None:
+    influxdb_server.write(
+        "shop", "http,service=web,pod=a error_rate=0.004", "http,service=web,pod=b error_rate=0"
+    )
+    metric = example("influxdb")
+    secret = {"influxdb": {"address": influxdb_server.url, "authToken": influxdb_server.token, "org": "any"}}
+    for condition, phase in ((metric["successCondition"], "Successful"), ("result[0] < 0.002", "Failed")):
+        found = await measured(metric["provider"], condition, secret, {"service": "web"})
+        assert (found.phase, found.value) == (phase, "[0.002]")
 
 
 async def test_a_value_that_is_too_high_fails(influxdb_server: Influxdb, measured: Measure) -> None:
