@@ -6,21 +6,14 @@ look of one run; tests/benchmarks/test_judges.py holds both to the same decision
 `analysis.judges.consecutive` count them, and held to those as well.
 """
 
-import math
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.judges.kayenta import classify_many
-from analysis.judges.sequential import tally
-from analysis.judges.sequential.judge import TELLING
-from analysis.judges.sequential.state import State
+from analysis.judges.sequential.many import Courses, Hits, follow
 from analysis.judges.sequential.tally import Counts
-from analysis.judges.sequential.verdict import Terms, findings
+from analysis.judges.sequential.verdict import Terms
 from benchmarks.judges.looks import Floats, Looks
-
-Hits = NDArray[np.intp]
 
 
 def first(failed: NDArray[np.bool_]) -> Hits:
@@ -83,37 +76,17 @@ def kayenta(canary: Floats, reference: Floats, *, every: int = 5) -> Hits:
     return hits
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the sequential judge came to."""
-
-    failed: Hits
-    proven: Hits
-    """The first look at which the run is proven, before it is failed."""
-
-
-def sequential(terms: Terms, looks: Looks, warm_up: int) -> Judged:
+def sequential(terms: Terms, looks: Looks, warm_up: int) -> Courses:
     """The shipped judge, for all runs at once."""
-    edges = looks.canary_bad.ndim == 3
     names = tuple(f"{edge:.9g}" for edge in looks.edges) or ("errors",)
-    runs, count = looks.canary.shape
-    shape = (runs, len(names))
-    seen = tally.nothing(terms.effects, shape)
-    failed, proven, bound = np.full(runs, -1), np.full(runs, -1), -math.log(terms.alpha)
-    telling = np.ones(shape, dtype=bool)
-    for look in range(warm_up, count):
-        bad = [
-            each[:, look] if edges else each[:, look, None]
-            for each in (looks.canary_bad, looks.reference_bad)
-        ]
-        requests = [np.broadcast_to(each[:, look, None], shape) for each in (looks.canary, looks.reference)]
-        if edges and look == warm_up:
-            least, most = TELLING
-            telling = (bad[1] >= least * requests[1]) & (bad[1] < most * requests[1])
-        counts = Counts(requests[0], bad[0], requests[1], bad[1])
-        proving = np.full(shape, not edges or look > warm_up)
-        seen = tally.add(terms.effects, seen, counts, proving=proving)
-        found = findings(terms, State(names, telling, seen))
-        failed = np.where((failed < 0) & (found.harm >= bound), look, failed)
-        proven = np.where((proven < 0) & (failed < 0) & (found.proof >= bound), look, proven)
-    return Judged(failed=failed, proven=proven)
+
+    def counts(look: int) -> Counts:
+        columns = (looks.canary, looks.canary_bad, looks.reference, looks.reference_bad)
+        shape = (len(looks.canary), len(names))
+        return Counts(*(np.broadcast_to(each[:, look].reshape(len(each), -1), shape) for each in columns))
+
+    told = follow(terms, (counts(look) for look in range(warm_up, looks.canary.shape[1])), names)
+    return Courses(
+        failed=np.where(told.failed < 0, -1, told.failed + warm_up),
+        proven=np.where(told.proven < 0, -1, told.proven + warm_up),
+    )

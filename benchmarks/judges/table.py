@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from analysis.judges.sequential.many import Hits
 from analysis.judges.sequential.verdict import Terms
 from benchmarks.judges import judges, latency
-from benchmarks.judges.judges import Hits
 from benchmarks.judges.looks import Looks, Workload
 
 KAYENTA_RUNS = 200

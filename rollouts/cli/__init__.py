@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "set": ("rollouts.cli.verbs:set_", "Change the image of a rollout."),
     "terminate": ("rollouts.cli.verbs:terminate", "End an analysis run."),
     "lint": ("rollouts.cli.lint:lint", "Find what the engine would refuse, before you commit."),
+    "analysis": ("rollouts.cli.analysis:analysis", "Plan and try out analyses."),
     "app": ("rollouts.cli.app:app", "Create, sync and look at applications."),
     "completion": ("rollouts.cli.completion:completion", "Print a shell's completion script."),
     "version": ("rollouts.cli.version:version", "Print the version."),
