@@ -229,7 +229,7 @@ def test_the_schemas_take_every_field_that_the_models_take(path: Path) -> None:
 
 def test_the_examples_and_the_demo_pass_the_schemas() -> None:
     files = [
-        *(REPOSITORY / "examples").glob("*.yaml"),
+        *(REPOSITORY / "examples").rglob("*.yaml"),
         *(SOURCES / "rollouts/demo/gitops").rglob("*.yaml"),
     ]
     checked = 0

@@ -182,9 +182,21 @@ def test_standard_input() -> None:
     assert result.stdout.startswith("-:1: Rollout/shop: ")
 
 
-@pytest.mark.parametrize(
-    "folder", [REPOSITORY / "examples", SOURCES / "rollouts/demo/gitops"], ids=["examples", "demo"]
-)
-def test_what_the_project_shows_passes_its_own_lint(folder: Path) -> None:
-    result = Bench().run("lint", "-f", str(folder))
+PLUGIN = REPOSITORY / "examples" / "provider-plugin"
+SHOWN = [
+    *(path for path in sorted((REPOSITORY / "examples").rglob("*.yaml")) if PLUGIN not in path.parents),
+    SOURCES / "rollouts/demo/gitops",
+]
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda path: path.stem)
+def test_what_the_project_shows_passes_its_own_lint(path: Path) -> None:
+    result = Bench().run("lint", "-f", str(path))
     assert result.exit_code == 0, result.output
+
+
+def test_of_the_example_of_a_plugin_only_the_plugin_is_missing() -> None:
+    result = Bench().run("lint", "-f", str(PLUGIN))
+    assert result.exit_code == 1
+    (problem,) = result.stdout.strip().splitlines()
+    assert "no such plugin; install it" in problem

@@ -13,7 +13,7 @@ from tests.contract.served_kinds import look
 from tests.places import REPOSITORY
 
 DEFINITIONS = sorted((REPOSITORY / "crds").glob("*-crd.yaml"))
-EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
+EXAMPLES = sorted((REPOSITORY / "examples").rglob("*.yaml"))
 FULL = sorted((REPOSITORY / "tests/api/full").glob("*.yaml"))
 NAMES = [each["metadata"]["name"] for each in crds()]
 

