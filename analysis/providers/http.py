@@ -7,6 +7,8 @@ Not for: who is asked for what, and what the answer means. A request is data, so
 import asyncio
 import base64
 import json
+import socket
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -170,10 +172,23 @@ async def _fetch(request: Request, transport: httpx.AsyncBaseTransport | None) -
     except (TimeoutError, httpx.TimeoutException):
         raise HttpFailed(f"no answer within {timeout:g} s", "timeout") from None
     except httpx.ConnectError as failure:
-        refused = ": refused" if "refused" in str(failure).lower() else ""
-        raise HttpFailed(f"cannot connect{refused}", "transport_error") from None
+        raise HttpFailed(f"cannot connect{_why(failure)}", "transport_error") from None
     except (httpx.HTTPError, httpx.InvalidURL) as failure:
         raise HttpFailed(f"the request failed: {type(failure).__name__}", "transport_error") from None
+
+
+def _why(failure: BaseException | None) -> str:
+    """What lies under a failure to connect: several layers wrap it, in words of their own."""
+    while failure is not None:
+        match failure:
+            case ConnectionRefusedError():
+                return ": refused"
+            case socket.gaierror():
+                return ": the name of the host is not known"
+            case ssl.SSLError():
+                return ": the TLS certificate cannot be verified"
+        failure = failure.__cause__ or failure.__context__
+    return ""
 
 
 def _built(client: httpx.AsyncClient, request: Request) -> httpx.Request:

@@ -37,7 +37,7 @@ def profile(environ: Mapping[str, str], name: str) -> Mapping[str, str] | None:
 
 
 def _section(path: Path, name: str) -> Mapping[str, str]:
-    parser = configparser.RawConfigParser(default_section="")
+    parser = configparser.RawConfigParser(default_section="", strict=False)
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

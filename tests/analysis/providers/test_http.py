@@ -1,0 +1,87 @@
+"""The room for HTTP requests over real sockets: what the recorded exchanges only act."""
+
+import asyncio
+import socket
+import ssl
+
+import pytest
+
+from analysis.providers.http import HttpFailed, Request, fetch, fetch_json, with_query
+from rollouts.api.errors import InvalidSpec
+from rollouts.embedded.api.certificates import make
+from tests.analysis.providers.contract.exchanges import ELSEWHERE, FAULTS, Recorded
+from tests.analysis.providers.contract.loopback import serving
+
+SECRET = "hunter2-hunter2"
+STATUS = {"400", "401", "403", "404", "429", "500", "502", "503"}
+
+
+async def asked(fault, **more):
+    with serving() as server:
+        server.recorded = Recorded([], fault=fault)
+        headers = {"Authorization": f"Bearer {SECRET}"}
+        request = Request(url=f"{server.address}/v1?q=1", headers=headers, timeout=1, **more)
+        try:
+            return await asyncio.to_thread(asyncio.run, fetch_json(request)), server.recorded
+        except HttpFailed as failure:
+            return failure, server.recorded
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_what_is_no_answer_is_a_failure_that_shows_no_secret(name):
+    failure, recorded = await asked(FAULTS[name])
+    assert isinstance(failure, HttpFailed)
+    assert SECRET not in f"{failure} {failure.detail}"
+    assert all(ELSEWHERE not in each.url for each in recorded.asked)
+    assert (failure.outcome == "timeout") == (name in ("silence", "a first byte, and silence"))
+    if name in STATUS:
+        assert (failure.outcome, failure.status) == ("http_error", int(name))
+
+
+async def test_a_port_that_nobody_listens_to_is_said_to_refuse():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(HttpFailed, match="cannot connect: refused"):
+            await fetch(Request(url=f"http://127.0.0.1:{port}/", timeout=5))
+
+
+async def test_a_host_that_nobody_knows_is_said_to_be_unknown():
+    with pytest.raises(HttpFailed, match="cannot connect: the name of the host is not known"):
+        await fetch(Request(url="http://nowhere.invalid/", timeout=20))
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused_unless_any_is_taken(tmp_path):
+    shown = make(["127.0.0.1"])
+    (tmp_path / "pem").write_bytes(shown.certificate + shown.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "pem")
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n7")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with pytest.raises(HttpFailed, match="the TLS certificate cannot be verified"):
+            await fetch(Request(url=url, timeout=20))
+        assert await fetch_json(Request(url=url, timeout=20, insecure=True)) == 7
+
+
+@pytest.mark.parametrize("url", ["", "metrics", "http://", "ftp://x/", "http://[::1", "http://x:port/"])
+async def test_what_is_no_url_is_a_failure(url):
+    with pytest.raises((HttpFailed, InvalidSpec)):
+        await fetch(Request(url=url, timeout=5))
+
+
+async def test_a_header_that_cannot_be_sent_is_refused():
+    with pytest.raises((HttpFailed, InvalidSpec)):
+        await fetch(Request(url="http://127.0.0.1:1/", headers={"X-Key": "a\nb"}, timeout=5))
+
+
+def test_a_query_is_added_to_a_url_that_may_have_one():
+    assert with_query("http://x/a", {"q": "a b+c&d"}) == "http://x/a?q=a%20b%2Bc%26d"
+    assert with_query("http://x/a?z=1", {"q": "é"}) == "http://x/a?z=1&q=%C3%A9"
