@@ -10,6 +10,7 @@ from rollouts.api.analysis import (
     AnalysisTemplateRef,
     AnalysisTemplateSpec,
     Argument,
+    RunBaseline,
 )
 from rollouts.api.canary import RolloutAnalysis
 from rollouts.api.errors import InvalidSpec
@@ -103,6 +104,7 @@ def new_run(
     step_index: int | None = None,
     labels: Mapping[str, str] | None = None,
     instance_id: str = "",
+    baseline: RunBaseline | None = None,
 ) -> Object:
     """The AnalysisRun that an action StartAnalysis asks for.
 
@@ -119,6 +121,7 @@ def new_run(
         step_index: Of the step that waits for the run.
         labels: More labels: the owner's selector.
         instance_id: Of the controller that answers for the run.
+        baseline: The pods to compare with instead of the stable ones.
 
     Raises:
         InvalidSpec: templates or arguments do not fit; names template, field, value and remedy.
@@ -136,6 +139,7 @@ def new_run(
         args=arguments.merge(with_fields(template.args, owner), args),
         dry_run=analysis.dry_run + template.dry_run,
         measurement_retention=analysis.measurement_retention + template.measurement_retention,
+        baseline=baseline,
     )
     require_valid(spec, endless=run_type == "Background")
     extra = analysis.analysis_run_metadata

@@ -7,9 +7,9 @@ a run of an earlier attempt, which a retry must not believe, is told apart by it
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rollouts.api.canary import RolloutAnalysis
+from rollouts.api.canary import CanaryAnalysis, RolloutAnalysis
 from rollouts.api.rollout_status import AnalysisRunStatusRef, RolloutStatus
-from strategies import arguments, position
+from strategies import arguments, baseline, position
 from strategies.model import (
     Action,
     AnalysisRun,
@@ -34,6 +34,8 @@ class Slot:
     analysis: RolloutAnalysis
     suffix: str
     step_index: int | None = None
+    baseline: bool = False
+    """It compares with baseline pods, and waits for them."""
 
 
 def ref_of(status: RolloutStatus, kind: RunType) -> AnalysisRunStatusRef | None:
@@ -80,10 +82,15 @@ def canary_slots(seen: Observed, roles: Roles) -> tuple[Slot, ...]:
         return ()  # the version was good before, and goes without steps too
     slots = []
     if at is not None and at[1].analysis is not None:
-        slots.append(Slot(type="Step", analysis=at[1].analysis, suffix=f"-{at[0]}", step_index=at[0]))
+        slots.append(_slot("Step", at[1].analysis, f"-{at[0]}", at[0]))
     if strategy.analysis is not None and not _before_background(seen):
-        slots.append(Slot(type="Background", analysis=strategy.analysis, suffix=""))
+        slots.append(_slot("Background", strategy.analysis))
     return tuple(slots)
+
+
+def _slot(kind: RunType, analysis: CanaryAnalysis, suffix: str = "", step_index: int | None = None) -> Slot:
+    compares = analysis.baseline is not None
+    return Slot(type=kind, analysis=analysis, suffix=suffix, step_index=step_index, baseline=compares)
 
 
 def _before_background(seen: Observed) -> bool:
@@ -117,6 +124,11 @@ def named(seen: Observed, roles: Roles, slots: Iterable[Slot], status: RolloutSt
         if ref is None or not _is_numbered(ref.name, base):
             ref = AnalysisRunStatusRef(name=_unused(base, seen.runs))
         run = next((run for run in seen.runs if run.name == ref.name), None)
+        if run is not None and bool(run.baseline) is not slot.baseline:
+            run, ref = (
+                None,
+                AnalysisRunStatusRef(name=_unused(base, seen.runs)),
+            )  # the spec says otherwise now
         if run is not None:
             ref = AnalysisRunStatusRef(name=run.name, status=run.phase, message=run.message)
         status = with_ref(status, kind, ref)
@@ -143,6 +155,9 @@ def starts(seen: Observed, roles: Roles, slots: Iterable[Slot]) -> tuple[Action,
             continue
         if not _is_numbered(ref.name, _base(seen, roles, slot)):
             continue
+        beside = baseline.comparable(seen, roles) if slot.baseline else None
+        if slot.baseline and beside is None:
+            continue
         actions.append(
             StartAnalysis(
                 name=ref.name,
@@ -152,6 +167,7 @@ def starts(seen: Observed, roles: Roles, slots: Iterable[Slot]) -> tuple[Action,
                 pod_hash=seen.pod_hash,
                 revision=number(roles),
                 step_index=slot.step_index,
+                baseline=beside,
             )
         )
     return tuple(actions)

@@ -6,6 +6,7 @@ from rollouts.api.rollout import BlueGreenStrategy
 from rollouts.api.rollout_status import RolloutStatus
 from strategies import (
     analyses,
+    baseline,
     lifecycle,
     milestones,
     pauses,
@@ -155,6 +156,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         *(() if status.abort else _milestones(seen, roles.new, now)),
         *analyses.ends(seen, keep=not status.abort),
         *scaling.down(seen, roles, sizes),
+        *baseline.cleared(seen, roles),  # of a canary that the spec asked for before
         *revisions.expired_history(seen, roles, scaledown.serving(seen)),
         *analyses.expired_history(seen, roles),
     )

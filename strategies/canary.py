@@ -4,6 +4,7 @@ from datetime import datetime
 
 from strategies import (
     analyses,
+    baseline,
     lifecycle,
     milestones,
     pauses,
@@ -128,10 +129,13 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         *services.plan_canary(seen, roles),
         *forward,
         *again.evictions,
+        *(() if halted else baseline.raised(seen, roles)),
         *analyses.starts(seen, roles, slots),
         *(() if status.abort else _milestones(seen, roles, now)),
         *analyses.ends(seen, keep=not status.abort),
         *(() if again.under_way else scaling.down(seen, roles, sizes)),
+        *(() if halted else baseline.lowered(seen, roles)),
+        *baseline.cleared(seen, roles),
         *revisions.expired_history(seen, roles, scaledown.serving(seen)),
         *analyses.expired_history(seen, roles),
     )
@@ -140,7 +144,8 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
 
 
 def _milestones(seen: Observed, roles: Roles, now: datetime) -> tuple[SetMilestone, ...]:
-    ready, traffic = replicas.ready_for(seen, roles), weights.gets_traffic(seen, roles)
+    ready = replicas.ready_for(seen, roles) and baseline.ready(seen, roles)
+    traffic = weights.gets_traffic(seen, roles)
     return (
         *milestones.reached(seen, "Step", now, pods_ready=ready, traffic=traffic),
         *milestones.reached(seen, "Background", now, pods_ready=ready, traffic=traffic),

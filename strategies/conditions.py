@@ -98,7 +98,8 @@ def told(draft: Draft, now: datetime) -> Conditions:
     ]
     for word in words:
         conditions = put(conditions, word, now) if word is not None else conditions
-    failure = next((each.failure for each in draft.roles.all if each.failure), "")
+    sets = (*draft.roles.all, *draft.roles.baselines)
+    failure = next((each.failure for each in sets if each.failure), "")
     if not failure:
         return conditions
     old = tuple(each for each in before if each.type == "ReplicaFailure")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from rollouts.api.meta import Condition
 from rollouts.api.rollout_status import RolloutStatus
-from strategies import position, replicas
+from strategies import baseline, position, replicas
 from strategies.model import Observed
 from strategies.revisions import Roles
 
@@ -73,7 +73,11 @@ def _waits_for_pods(seen: Observed, roles: Roles) -> bool:
     if rollout.spec.strategy.blue_green is not None:
         return roles.new.available < max(1, roles.new.desired)
     at = position.current(rollout)
-    return status.promote_full or at is None or position.kind(at[1]) in {"setWeight", "setCanaryScale"}
+    if status.promote_full or at is None or position.kind(at[1]) in {"setWeight", "setCanaryScale"}:
+        return True
+    run = status.canary.current_step_analysis_run_status
+    # An analysis waits for its baseline before it starts; what befalls that later holds nothing up.
+    return at[1].analysis is not None and (run is None or not run.status) and not baseline.ready(seen, roles)
 
 
 def _weight(status: RolloutStatus) -> int | None:

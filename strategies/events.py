@@ -1,11 +1,14 @@
 """What users are told, each once: by the actions of a pass, and by how status differs from before."""
 
+from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.rollout_status import RolloutStatus
 from strategies import analyses, position
 from strategies.conditions import find
 from strategies.model import (
     Action,
+    CreateBaseline,
     CreateReplicaSet,
+    DeleteReplicaSet,
     Event,
     Observed,
     ReplicaSet,
@@ -23,6 +26,7 @@ _RUN_TYPES: tuple[RunType, ...] = ("Step", "Background", "PrePromotion", "PostPr
 def of_actions(seen: Observed, actions: tuple[Action, ...]) -> tuple[Event, ...]:
     """What is being done."""
     sets = {each.name: each for each in seen.replica_sets}
+    baselines = {name for name, each in sets.items() if BASELINE_OF in each.annotations}
     events: list[Event] = []
     for action in actions:
         match action:
@@ -32,6 +36,11 @@ def of_actions(seen: Observed, actions: tuple[Action, ...]) -> tuple[Event, ...]
             case SetRevision(revision=revision):
                 message = f"Rollout updated to revision {revision}"
                 events.append(Event(reason="RolloutUpdated", message=message))
+            case CreateBaseline(name=name, copies=copies, replicas=count):
+                message = f"Created baseline ReplicaSet {name} with {count} fresh pods of {copies}"
+                events.append(Event(reason="BaselineCreated", message=message))
+            case DeleteReplicaSet(name=name) if name in baselines:
+                events.append(Event(reason="BaselineDeleted", message=f"Deleted baseline ReplicaSet {name}"))
             case ScaleReplicaSet(name=name, replicas=count) if sets[name].desired != count:
                 events.append(_scaled(sets[name], count))
             case SwitchService(name=name, pod_hash=pod_hash):
@@ -45,7 +54,8 @@ def of_actions(seen: Observed, actions: tuple[Action, ...]) -> tuple[Event, ...]
 
 def _scaled(each: ReplicaSet, count: int) -> Event:
     way = "up" if count > each.desired else "down"
-    message = f"Scaled {way} ReplicaSet {each.name} (revision {each.revision}) from {each.desired} to {count}"
+    what = "baseline" if BASELINE_OF in each.annotations else f"revision {each.revision}"
+    message = f"Scaled {way} ReplicaSet {each.name} ({what}) from {each.desired} to {count}"
     return Event(reason="ScalingReplicaSet", message=message)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+from rollouts.api.analysis import RunBaseline
 from rollouts.api.canary import RolloutAnalysis
 from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
@@ -66,6 +67,8 @@ class Service:
     """The hash that its selector asks for; empty while no rollout has adopted it."""
     managed_by: str = ""
     """The rollout that the managed-by annotation names."""
+    owned: bool = False
+    """Whether the rollout controls it, as one that it made itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,8 @@ class AnalysisRun:
     """`.status.startedAt`"""
     awaits: frozenset[Milestone] = frozenset()
     """What its metrics wait for (startOn) and `.spec.milestones` does not tell yet."""
+    baseline: str = ""
+    """The hash of the baseline pods that it compares with; empty without."""
     created: datetime
 
 
@@ -162,6 +167,34 @@ class DeleteReplicaSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateBaseline:
+    """Create a ReplicaSet that is no revision: fresh pods of the version that another ReplicaSet holds."""
+
+    name: str
+    pod_hash: str
+    copies: str
+    """The name of the ReplicaSet whose template it takes over."""
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateService:
+    """Create a Service for the pods of one hash, with the ports of another Service."""
+
+    name: str
+    pod_hash: str
+    like: str
+    """The name of the other Service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteService:
+    """Delete a Service that the rollout made."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvictPod:
     """Evict a pod so that it is made anew; a disruption budget may refuse, which is no failure."""
 
@@ -198,6 +231,8 @@ class StartAnalysis:
     pod_hash: str
     revision: int
     step_index: int | None = None
+    baseline: RunBaseline | None = None
+    """What the run is to compare with instead of stable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +273,9 @@ Action = (
     | AnnotateReplicaSet
     | SetMinReady
     | DeleteReplicaSet
+    | CreateBaseline
+    | CreateService
+    | DeleteService
     | EvictPod
     | SwitchService
     | SetWeight

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.meta import Object
 from strategies.model import (
     Action,
@@ -38,6 +39,8 @@ class Roles:
     """Of the last version that was promoted; the same as `new` when nothing is under way."""
     others: tuple[ReplicaSet, ...]
     """Neither, newest first."""
+    baselines: tuple[ReplicaSet, ...] = ()
+    """No revisions, but fresh pods of one to compare another with."""
 
     @property
     def all(self) -> tuple[ReplicaSet, ...]:
@@ -89,6 +92,7 @@ def roles(seen: Observed) -> Roles:
         new=new,
         stable=stable,
         others=tuple(each for each in reversed(sets) if each not in (new, stable)),
+        baselines=tuple(each for each in seen.replica_sets if BASELINE_OF in each.annotations),
     )
 
 
@@ -174,6 +178,6 @@ def failed_last(seen: Observed) -> bool:
 
 
 def _of_rollout(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
-    """Those that are not an experiment's, oldest first."""
-    own = (each for each in replica_sets if EXPERIMENT not in each.annotations)
+    """Those of revisions and not of an experiment or a baseline, oldest first."""
+    own = (each for each in replica_sets if not {EXPERIMENT, BASELINE_OF} & each.annotations.keys())
     return sorted(own, key=lambda each: (each.created, each.revision, each.name))

@@ -8,9 +8,19 @@ from datetime import datetime
 from fractions import Fraction
 from math import ceil
 
+from rollouts.api.baseline import service_name
 from rollouts.api.canary import CanaryStrategy
-from strategies import position, replicas, scaledown
-from strategies.model import Action, Observed, ReplicaSet, ScaleReplicaSet, SetWeight, SwitchService
+from strategies import baseline, position, replicas, scaledown
+from strategies.model import (
+    Action,
+    DeleteReplicaSet,
+    DeleteService,
+    Observed,
+    ReplicaSet,
+    ScaleReplicaSet,
+    SetWeight,
+    SwitchService,
+)
 from strategies.revisions import Roles, roles
 
 
@@ -35,7 +45,13 @@ def _reason(seen: Observed, sorted_roles: Roles, action: Action, now: datetime) 
             return _weight(seen, sorted_roles, action)
         case SwitchService():
             return _switch(seen, sorted_roles, action)
+        case DeleteService(name=name):
+            return _kept(seen, name, 0)
+        case DeleteReplicaSet(name=name) if any(each.name == name for each in sorted_roles.baselines):
+            return _kept(seen, name, 0)
         case ScaleReplicaSet():
+            if any(each.name == action.name for each in sorted_roles.baselines):
+                return _kept(seen, action.name, action.replicas)
             each = next((each for each in sorted_roles.all if each.name == action.name), None)
             if each is None or action.replicas >= each.desired:
                 return ""
@@ -47,6 +63,8 @@ def _reason(seen: Observed, sorted_roles: Roles, action: Action, now: datetime) 
 
 def _weight(seen: Observed, sorted_roles: Roles, action: SetWeight) -> str:
     """More weight goes only to a version whose pods are available and that its service selects."""
+    if reason := _beside(seen, sorted_roles, action):
+        return reason
     carried = seen.weights.canary if seen.weights is not None else 0
     if action.canary <= carried:
         return ""
@@ -59,6 +77,30 @@ def _weight(seen: Observed, sorted_roles: Roles, action: SetWeight) -> str:
     if service is not None and service.pod_hash != new.pod_hash:
         return f"service {service.name} does not select {new.pod_hash} yet"
     return ""
+
+
+def _beside(seen: Observed, sorted_roles: Roles, action: SetWeight) -> str:
+    """A further destination gains only what the canary has, and only for baseline pods that are available."""
+    if action.canary + sum(each.weight for each in action.additional) > action.total:
+        return f"the shares are more than {action.total}"
+    base = baseline.wanted(seen, sorted_roles)
+    for each in action.additional:
+        if each.weight <= (seen.weights.share_of(each.service) if seen.weights is not None else 0):
+            continue
+        if base is None or each.service != base.service:
+            return f"nothing asks for a share of service {each.service}"
+        if not base.alive:
+            return f"no pod behind service {each.service} is available"
+        if each.weight != action.canary:
+            return f"service {each.service} must get what the canary gets, {action.canary}"
+    return ""
+
+
+def _kept(seen: Observed, name: str, count: int) -> str:
+    """A baseline keeps its pods and its Service while it has a share."""
+    share = seen.weights.share_of(service_name(seen.rollout.metadata.name)) if seen.weights is not None else 0
+    needed = share and count == 0 and replicas.wanted(seen.rollout) > 0
+    return f"{name} of the baseline carries {share} of the traffic" if needed else ""
 
 
 def _switch(seen: Observed, sorted_roles: Roles, action: SwitchService) -> str:

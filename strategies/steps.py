@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from rollouts.api.canary import RolloutPause, StepAnalysis
 from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_status import RolloutStatus
-from strategies import pauses, replicas, verdicts
+from strategies import baseline, pauses, replicas, verdicts
 from strategies.model import Observed
 from strategies.position import canary, current, kind, weight
 from strategies.revisions import Roles
@@ -26,13 +26,13 @@ class Step:
 def plan_set_weight(seen: Observed, roles: Roles, now: datetime) -> Step:
     """Done when the pods are there and the routers were seen to carry the weight."""
     del now  # nothing here is waited for by the clock
-    return Step(done=replicas.reached(seen, roles) and _carried(seen))
+    return Step(done=replicas.reached(seen, roles) and _carried(seen) and baseline.carried(seen, roles))
 
 
 def plan_set_canary_scale(seen: Observed, roles: Roles, now: datetime) -> Step:
     """Done when the pods are there."""
     del now
-    return Step(done=replicas.reached(seen, roles))
+    return Step(done=replicas.reached(seen, roles) and baseline.ready(seen, roles))
 
 
 def plan_pause(seen: Observed, roles: Roles, now: datetime) -> Step:

@@ -1,7 +1,7 @@
 """The weight that the routers should carry now: towards the steps', never beyond what pods can serve."""
 
 from rollouts.api.weights import Weights
-from strategies import position, replicas
+from strategies import baseline, position, replicas
 from strategies.model import Observed, ReplicaSet, SetWeight
 from strategies.revisions import Roles
 
@@ -17,9 +17,9 @@ def plan_weight(seen: Observed, roles: Roles, *, halted: bool = False) -> tuple[
     goal = target(seen, roles, seen.weights, halted=halted)
     # What is known not to be in force is written again: a write that failed halfway left the routes apart.
     settled = seen.weights.verified is not False
-    if settled and goal == seen.weights.canary and total == seen.weights.total:
-        return ()
-    return (SetWeight(canary=goal, total=total),)
+    beside = baseline.destinations(seen, roles, goal, halted=halted)
+    same = (goal, total, beside) == (seen.weights.canary, seen.weights.total, seen.weights.additional)
+    return () if settled and same else (SetWeight(canary=goal, total=total, additional=beside),)
 
 
 def gets_traffic(seen: Observed, roles: Roles) -> bool:
@@ -61,7 +61,7 @@ def _towards(seen: Observed, roles: Roles, new: ReplicaSet, now: int) -> int:
         return max(now, min(total, total * new.available // wanted))
     if asked < now and roles.stable is not None:
         return _back(seen, roles.stable, now, asked)
-    return asked if replicas.ready_for(seen, roles) else now
+    return asked if replicas.ready_for(seen, roles) and baseline.ready(seen, roles) else now
 
 
 def _back(seen: Observed, stable: ReplicaSet, now: int, goal: int) -> int:

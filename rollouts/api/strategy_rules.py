@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from rollouts.api.baseline_rules import baseline_problems
 from rollouts.api.canary import (
     AnalysisRunArgument,
     CanaryStep,
@@ -84,6 +85,7 @@ def canary_problems(rollout: Rollout, canary: CanaryStrategy) -> Iterator[Invali
     for index, step in enumerate(canary.steps):
         yield from _step_problems(canary, step, f"{_PATH}.steps[{index}]")
     yield from evidence_problems(canary)
+    yield from baseline_problems(canary)
 
 
 def _surge_problems(canary: CanaryStrategy) -> Iterator[InvalidSpec]:

@@ -48,8 +48,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.strategy.canary.trafficRouting.istio",
         ".spec.strategy.canary.trafficRouting.smi",
         ".spec.strategy.canary.trafficRouting.traefik",
-        ".spec.strategy.canary.analysis.baseline",
-        ".spec.strategy.canary.steps[].analysis.baseline",
     ),
     "AnalysisTemplate": (".spec.metrics[].provider.kayenta.lookback",),
     "Application": (
@@ -86,7 +84,6 @@ _JUDGED_AS: Mapping[str, str] = {
     "AnalysisRun": "AnalysisTemplate",
     "ClusterAnalysisTemplate": "AnalysisTemplate",
 }
-_BESIDE: Mapping[str, tuple[str, ...]] = {"AnalysisRun": (".spec.baseline",)}
 
 _REMEDY: Mapping[str, str] = {
     "Rollout": "remove it; rolling, blue/green and canary with nginx or the Gateway API are supported",
@@ -105,7 +102,7 @@ PLUGINS: Mapping[str, str] = {
 
 def not_yet(kind: str) -> tuple[str, ...]:
     """The fields of a kind that are refused, as patterns for `rollouts.api.paths.find`."""
-    return (*NOT_YET.get(_JUDGED_AS.get(kind, kind), ()), *_BESIDE.get(kind, ()))
+    return NOT_YET.get(_JUDGED_AS.get(kind, kind), ())
 
 
 def unknown_plugins(kind: str, model: BaseModel, known: Collection[str]) -> tuple[InvalidSpec, ...]:

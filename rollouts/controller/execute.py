@@ -9,7 +9,8 @@ from rollouts.api.errors import RolloutsError
 from rollouts.api.meta import Object, format_time
 from rollouts.api.rollout import Rollout
 from rollouts.api.weights import Weights
-from rollouts.controller import routes
+from rollouts.controller import baseline, routes
+from rollouts.controller.baseline import selector
 from rollouts.controller.labels import (
     DESIRED_REPLICAS,
     INSTANCE_ID,
@@ -97,6 +98,12 @@ class Executor:
                 await self._patch_replica_set(name, {"spec": {"minReadySeconds": seconds}})
             case model.DeleteReplicaSet(name=name):
                 await self._delete_replica_set(name)
+            case model.CreateBaseline():
+                await self._create(REPLICA_SETS, self._baseline(obj, action))
+            case model.CreateService():
+                await self._create_service(obj, action)
+            case model.DeleteService(name=name):
+                await self._delete_service(name)
             case model.EvictPod(name=name):
                 await self._evict(name)
             case model.SwitchService(name=name, pod_hash=pod_hash):
@@ -133,11 +140,13 @@ class Executor:
         await self.client.patch(REPLICA_SETS, name, patch, self._namespace)
 
     async def _create_replica_set(self, obj: Object, action: model.CreateReplicaSet) -> None:
-        body = replica_set(obj, self.rollout, action)
+        await self._create(REPLICA_SETS, replica_set(obj, self.rollout, action))
+
+    async def _create(self, resource: Resource, body: Object) -> None:
         try:
-            await self.client.create(REPLICA_SETS, body, self._namespace)
+            await self.client.create(resource, body, self._namespace)
         except AlreadyExists:
-            await self._require_own(REPLICA_SETS, action.name)
+            await self._require_own(resource, body["metadata"]["name"])
 
     async def _require_own(self, resource: Resource, name: str) -> None:
         """See that what has the name already is the rollout's own, of an earlier pass."""
@@ -158,6 +167,24 @@ class Executor:
                 await self._delete_analysis(run.name)
         try:
             await self.client.delete(REPLICA_SETS, name, self._namespace, uid=found.uid)
+        except NotFound:
+            return
+
+    def _baseline(self, obj: Object, action: model.CreateBaseline) -> Object:
+        copied = next(each for each in self.seen.replica_sets if each.name == action.copies)
+        return baseline.replica_set(obj, self.rollout, action, copied)
+
+    async def _create_service(self, obj: Object, action: model.CreateService) -> None:
+        like = self.store.get(SERVICES, action.like, self._namespace)
+        if like is not None:  # else it was deleted this very moment, which the next look tells
+            await self._create(SERVICES, baseline.service(obj, action, like))
+
+    async def _delete_service(self, name: str) -> None:
+        found = self.store.get(SERVICES, name, self._namespace)
+        if found is None:
+            return
+        try:
+            await self.client.delete(SERVICES, name, self._namespace, uid=found["metadata"]["uid"])
         except NotFound:
             return
 
@@ -213,11 +240,9 @@ class Executor:
             step_index=action.step_index,
             labels=self.rollout.spec.selector.match_labels if self.rollout.spec.selector else {},
             instance_id=self.rollout.metadata.labels.get(INSTANCE_ID, ""),
+            baseline=action.baseline,
         )
-        try:
-            await self.client.create(ANALYSIS_RUNS, run, self._namespace)
-        except AlreadyExists:
-            await self._require_own(ANALYSIS_RUNS, action.name)
+        await self._create(ANALYSIS_RUNS, run)
 
     async def _patch_run(self, name: str, patch: Object) -> None:
         try:
@@ -254,12 +279,7 @@ def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -
         "spec": {
             "replicas": 0,
             "minReadySeconds": rollout.spec.min_ready_seconds,
-            "selector": _selector(obj, action.pod_hash),
+            "selector": selector(obj, action.pod_hash),
             "template": {**template, "metadata": {**metadata, "labels": labels}},
         },
     }
-
-
-def _selector(obj: Object, pod_hash: str) -> Object:
-    selector = obj["spec"].get("selector") or {}
-    return {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), POD_HASH: pod_hash}}

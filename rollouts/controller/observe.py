@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import get_args
 
+from rollouts.api.baseline import service_name
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object, parse_time
 from rollouts.api.rollout import Rollout
@@ -134,13 +135,14 @@ def _available(pod: Object, min_ready: int, now: datetime) -> bool:
 
 def _services(store: Store, rollout: Rollout) -> dict[str, Service]:
     found: dict[str, Service] = {}
-    for name in references.service_names(rollout):
+    for name in (*references.service_names(rollout), service_name(rollout.metadata.name)):
         obj = store.get(SERVICES, name, rollout.metadata.namespace)
         if obj is not None:
             found[name] = Service(
                 name=name,
                 pod_hash=(obj["spec"].get("selector") or {}).get(POD_HASH, ""),
                 managed_by=(obj["metadata"].get("annotations") or {}).get(MANAGED_BY, ""),
+                owned=_controlled_by(obj, rollout.metadata.uid),
             )
     return found
 
@@ -166,6 +168,7 @@ def _run(obj: Object) -> AnalysisRun | None:
         proven=bool(status.get("proven")),
         started=_time(status.get("startedAt")),
         awaits=_awaits(obj.get("spec") or {}),
+        baseline=((obj.get("spec") or {}).get("baseline") or {}).get("podTemplateHash", ""),
         created=parse_time(metadata["creationTimestamp"]),
     )
 

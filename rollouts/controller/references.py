@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.validation import template_problems
 from rollouts.api.analysis import AnalysisTemplate
+from rollouts.api.baseline import service_name
 from rollouts.api.canary import RolloutAnalysis, RolloutAnalysisTemplate
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object
@@ -56,6 +57,7 @@ def problems(store: Store, rollout: Rollout) -> tuple[str, ...]:
     """What keeps the rollout from going on, for its author to mend."""
     return (
         *_services(store, rollout),
+        *_baseline_service(store, rollout),
         *_templates(store, rollout),
         *proofs.problems(store, rollout),
         *_routes(store, rollout),
@@ -85,6 +87,21 @@ def _services(store: Store, rollout: Rollout) -> Iterator[str]:
                     f'Service "{name}" has unmatch label "{key}" in rollout: its selector wants "{value}", '
                     f'.spec.template.metadata.labels has "{labels.get(key, "")}"; make them equal'
                 )
+
+
+def _baseline_service(store: Store, rollout: Rollout) -> Iterator[str]:
+    """The one Service that the rollout makes itself: nobody else's may have its name."""
+    canary, name = rollout.spec.strategy.canary, service_name(rollout.metadata.name)
+    asks = (canary.analysis, *(step.analysis for step in canary.steps)) if canary is not None else ()
+    service = store.get(SERVICES, name, rollout.metadata.namespace)
+    if service is None or not any(each is not None and each.baseline is not None for each in asks):
+        return
+    owners = service["metadata"].get("ownerReferences") or ()
+    if all(owner["uid"] != rollout.metadata.uid for owner in owners):
+        yield (
+            f'Service "{name}" exists and is not controlled by Rollout "{rollout.metadata.name}", whose '
+            "baseline pods need this name; delete or rename it"
+        )
 
 
 def _templates(store: Store, rollout: Rollout) -> Iterator[str]:

@@ -20,9 +20,11 @@ from typing import Any, Self
 
 import yaml
 
+from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.crd import crds
 from rollouts.api.meta import Object
 from rollouts.controller.compose import Parts, compose
+from rollouts.controller.labels import POD_HASH
 from rollouts.embedded.api import ApiServer, InProcess
 from rollouts.embedded.api.storage import Change
 from rollouts.embedded.pods import kubelet
@@ -254,17 +256,18 @@ class World:
         return str(self.status(name).get("phase", ""))
 
     def traffic(self, name: str) -> dict[str, int]:
-        """Percentages of the requests to a rollout: `stable`, `canary`, `other` revisions, `unserved`."""
+        """Percentages of the requests to a rollout: `stable`, `canary`, `baseline`, `other`, `unserved`."""
         status = self.status(name)
         current, stable = status.get("currentPodHash", ""), status.get("stableRS", "")
-        return self.load.split(self.namespace, {current: "canary", stable: "stable"})
+        sets = self._store.owned(REPLICA_SETS, self.rollout(name)["metadata"]["uid"])
+        beside = {obj["metadata"]["labels"][POD_HASH]: "baseline" for obj in sets if _is_baseline(obj)}
+        return self.load.split(self.namespace, {**beside, current: "canary", stable: "stable"})
 
     def replica_sets(self, name: str) -> dict[str, int]:
-        """The sizes asked for of a rollout's ReplicaSets, by image of their first container."""
-        uid = self.rollout(name)["metadata"]["uid"]
+        """The sizes of a rollout's ReplicaSets by spec: by image of their first container, or `baseline`."""
         return {
-            obj["spec"]["template"]["spec"]["containers"][0]["image"]: obj["spec"].get("replicas", 1)
-            for obj in self._store.owned(REPLICA_SETS, uid)
+            "baseline" if _is_baseline(obj) else _image(obj): obj["spec"].get("replicas", 1)
+            for obj in self._store.owned(REPLICA_SETS, self.rollout(name)["metadata"]["uid"])
         }
 
     def events(self, name: str) -> list[str]:
@@ -362,6 +365,14 @@ class _Overseen:
 
 _definitions = cache(crds)
 """Made once for all worlds of a process; the server copies them."""
+
+
+def _is_baseline(replica_set: Object) -> bool:
+    return BASELINE_OF in (replica_set["metadata"].get("annotations") or {})
+
+
+def _image(replica_set: Object) -> str:
+    return str(replica_set["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def _class(resource: Resource, name: str, field: str) -> Object:

@@ -146,6 +146,8 @@ ACTED_ON: dict[str, set[str]] = {
         *under(f"{CANARY}.steps[].setCanaryScale", "replicas weight matchTrafficWeight"),
         *analysis(f"{CANARY}.steps[].analysis"),
         *analysis(f"{CANARY}.analysis"),
+        *under(f"{CANARY}.steps[].analysis.baseline", "replicas matchCanary"),
+        *under(f"{CANARY}.analysis.baseline", "replicas matchCanary"),
         *under(f"{CANARY}.analysis", "startingStep"),
         *under(f"{CANARY}.trafficRouting", "maxTrafficWeight plugins"),
         *under(f"{CANARY}.trafficRouting.nginx", "stableIngress stableIngresses annotationPrefix"),
@@ -156,6 +158,7 @@ ACTED_ON: dict[str, set[str]] = {
     "AnalysisRun": {
         *MEASURED,
         *under(".spec", "terminate milestones.podsReady milestones.firstTraffic"),
+        *under(".spec", "baseline.service baseline.podTemplateHash"),
         *under(".spec.ttlStrategy", "secondsAfterCompletion secondsAfterFailure secondsAfterSuccess"),
     },
     "Experiment": set(),

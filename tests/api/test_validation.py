@@ -26,6 +26,7 @@ from rollouts.api.validation import (
 CASES = Path(__file__).parent / "cases"
 KINDS: dict[str, tuple[Any, Callable[..., tuple[InvalidSpec, ...]]]] = {
     "canary": (Rollout, validate_rollout),
+    "canary-gateway": (Rollout, validate_rollout),
     "blue-green": (Rollout, validate_rollout),
     "template": (AnalysisTemplate, validate_analysis_template),
     "application": (Application, validate_application),

@@ -7,8 +7,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from strategies import position, replicas, scaledown
-from tests.strategies.world import World, blue_green, canary, routed
+from rollouts.api.baseline import BASELINE_OF
+from strategies import baseline, position, replicas, scaledown
+from strategies.revisions import roles
+from tests.strategies.world import World, blue_green, canary, gateway, routed
 
 GATE = {"templates": [{"templateName": "errors"}]}
 STEP_GATE = {"analysis": GATE}
@@ -18,6 +20,15 @@ CLIMB = (
     {"setWeight": 20},
     {"setWeight": 40},
     {"setWeight": 60},
+    {"setWeight": 80},
+    {"pause": {"duration": 3}},
+)
+BESIDE = GATE | {"baseline": {"matchCanary": True}}
+COMPARED = (
+    {"setWeight": 20},
+    {"analysis": BESIDE},
+    {"setWeight": 40},
+    {"analysis": GATE | {"baseline": {"replicas": 1}}},
     {"setWeight": 80},
     {"pause": {"duration": 3}},
 )
@@ -42,6 +53,11 @@ WORLDS = {
         routed(*CLIMB, analysis=GATE, dynamicStableScale=True),
         routed(*STEPS, dynamicStableScale=True),
         routed(*DOWN, dynamicStableScale=True),
+    ),
+    "compared": (
+        gateway(*COMPARED),
+        gateway(*COMPARED, dynamicStableScale=True),
+        gateway({"setWeight": 30}, {"pause": {"duration": 3}}, {"setWeight": 50}, analysis=BESIDE),
     ),
     "blue-green": (
         blue_green(),
@@ -116,7 +132,7 @@ class Rollouts(RuleBasedStateMachine):
 
     # --- the cluster -------------------------------------------------------------------------------------
 
-    @rule(version=VERSIONS)
+    @rule(version=st.one_of(VERSIONS, st.just("baseline")))
     def pods_break(self, version):
         self.world.broken.add(version)
 
@@ -186,6 +202,7 @@ class Rollouts(RuleBasedStateMachine):
         seen = self.world.seen
         weight, services = self.world.weight, dict(self.world.services)
         self.world.reconcile()
+        self.check_baseline(seen)
         self.check_traffic(seen, weight, services)
         self.check_capacity(seen)
 
@@ -199,14 +216,14 @@ class Rollouts(RuleBasedStateMachine):
         if "trafficRouting" not in strategy["canary"]:
             return next((each.desired for each in self.world.sets.values() if each.pod_hash == pod_hash), 0)
         share = self.world.weight if services["web-canary"].pod_hash == pod_hash else 0
-        stable = 100 - self.world.weight if services["web-stable"].pod_hash == pod_hash else 0
+        stable = self.world.weights.stable if services["web-stable"].pod_hash == pod_hash else 0
         return share + stable
 
     def check_traffic(self, seen, weight, services):
         """Traffic moves only to versions with available pods."""
         available = {each.pod_hash: each.available for each in seen.replica_sets}
         for name, service in self.world.services.items():
-            if name != "web-preview" and service.pod_hash != services[name].pod_hash:
+            if name not in {"web-preview", "web-baseline"} and service.pod_hash != services[name].pod_hash:
                 enough = available[service.pod_hash] > 0 or seen.rollout.spec.replicas == 0
                 assert enough, f"{name} was switched to a version without pods"
         if self.world.weight > weight and seen.rollout.spec.replicas:
@@ -214,6 +231,27 @@ class Rollouts(RuleBasedStateMachine):
             assert serving > 0
             if position.canary_scale(seen.rollout) is None:
                 assert serving * 100 >= seen.rollout.spec.replicas * self.world.weight
+
+    def check_baseline(self, seen):
+        """It has the canary's share or none, and gains one only with pods; without a share it goes."""
+        world, before = self.world, seen.weights
+        if world.weights is None or before is None:
+            return
+        had, has = before.share_of("web-baseline"), world.baseline_weight
+        assert world.weights.stable >= 0
+        pods = next((each for each in seen.replica_sets if each.name not in world.sets), None)
+        assert pods is None or not had or BASELINE_OF not in pods.annotations, "pods went before traffic"
+        if not has:
+            return
+        service = world.services["web-baseline"]
+        base = next(each for each in seen.replica_sets if each.pod_hash == service.pod_hash)
+        stable = roles(seen).stable
+        if stable is None or not stable.available:
+            assert has <= max(had, world.weight), "it gains although there is no stable version"
+            return
+        assert base.available or not seen.rollout.spec.replicas, "traffic goes to a baseline without pods"
+        if world.weights != before:
+            assert has == world.weight, "the shares differ"
 
     def check_capacity(self, seen):
         """No pass takes so many pods away that fewer are available than the spec allows."""
@@ -266,6 +304,10 @@ class Rollouts(RuleBasedStateMachine):
         assert waiting
         if world.status.phase == "Healthy":
             assert world.size(world.version) == world.replicas
+        asks = baseline.asked(world.rollout) if not roles(world.seen).promoted else ()
+        assert bool(world.baseline) is bool(asks)
+        assert ("web-baseline" in world.services) is bool(asks)
+        assert world.baseline_weight == (world.weight if asks and world.replicas else 0)
 
 
 def machine(name):
@@ -285,6 +327,7 @@ TestRolling = machine("rolling")
 TestBasicCanary = machine("basic")
 TestRoutedCanary = machine("routed")
 TestDynamicCanary = machine("dynamic")
+TestComparedCanary = machine("compared")
 TestBlueGreen = machine("blue-green")
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.meta import parse_time
 from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_status import RolloutStatus
@@ -13,9 +14,12 @@ from strategies.model import (
     Action,
     AnalysisRun,
     AnnotateReplicaSet,
+    CreateBaseline,
     CreateReplicaSet,
+    CreateService,
     DeleteAnalysis,
     DeleteReplicaSet,
+    DeleteService,
     EvictPod,
     Observed,
     Plan,
@@ -57,6 +61,12 @@ def routed(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
     return canary(*steps, **(routing | more))
 
 
+def gateway(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A canary strategy with an HTTPRoute, which can carry a third destination."""
+    routing = {"plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "web", "namespace": "shop"}}}
+    return routed(*steps, **({"trafficRouting": routing} | more))
+
+
 def blue_green(**more: Any) -> dict[str, Any]:
     """A blue/green strategy."""
     return {"blueGreen": {"activeService": "web-active", "previewService": "web-preview", **more}}
@@ -79,7 +89,7 @@ class World:
     annotations: dict[str, str] = field(default_factory=dict)
     version: str = "v1"
     broken: set[str] = field(default_factory=set)
-    """Versions whose pods never become available."""
+    """Versions whose pods never become available; `baseline` for those of the baseline alone."""
     verdicts: dict[str, str] = field(default_factory=dict)
     """Phases that runs end with, by version or by name; they go on running without one."""
     proven: set[str] = field(default_factory=set)
@@ -171,6 +181,17 @@ class World:
         return sum(each.desired for each in self.sets.values() if each.pod_hash == pod_hash)
 
     @property
+    def baseline(self) -> ReplicaSet | None:
+        """The baseline pods; there is one set of them at most."""
+        found = [each for each in self.sets.values() if BASELINE_OF in each.annotations]
+        assert len(found) <= 1 or len({each.pod_hash for each in found}) == len(found)
+        return found[-1] if found else None
+
+    @property
+    def baseline_weight(self) -> int:
+        return sum(each.weight for each in self.weights.additional) if self.weights is not None else 0
+
+    @property
     def weight(self) -> int:
         return self.weights.canary if self.weights is not None else 0
 
@@ -247,7 +268,8 @@ class World:
         for pod in mine[: max(0, len(mine) - each.desired)]:
             del self.pods[pod.name]
         kept = mine[max(0, len(mine) - each.desired) :]
-        works = self._version_of(each) not in self.broken
+        kind = "baseline" if BASELINE_OF in each.annotations else ""
+        works = not {self._version_of(each), kind} & self.broken
         for pod in kept:
             self.pods[pod.name] = replace(pod, available=works)
         for _ in range(each.desired - len(kept)):
@@ -309,8 +331,25 @@ class World:
                 self.services[action.name] = Service(
                     name=action.name, pod_hash=action.pod_hash, managed_by="web"
                 )
+            case CreateBaseline() if action.name not in self.sets:
+                copied = self.sets[action.copies]
+                self.sets[action.name] = ReplicaSet(
+                    name=action.name,
+                    pod_hash=action.pod_hash,
+                    revision=copied.revision,
+                    template=copied.template,
+                    created=self.now,
+                    desired=action.replicas,
+                    annotations={BASELINE_OF: copied.pod_hash},
+                )
+            case CreateService():
+                assert action.like in self.services
+                made = Service(name=action.name, pod_hash=action.pod_hash, owned=True)
+                self.services.setdefault(action.name, made)
+            case DeleteService():
+                self.services.pop(action.name, None)
             case SetWeight():
-                self.weights = Weights(canary=action.canary, total=action.total)
+                self.weights = Weights(canary=action.canary, total=action.total, additional=action.additional)
             case StartAnalysis() if action.name not in self.runs:
                 self.runs[action.name] = AnalysisRun(
                     name=action.name,
@@ -319,6 +358,7 @@ class World:
                     revision=action.revision,
                     step_index=action.step_index,
                     awaits=self.awaits,
+                    baseline=action.baseline.pod_template_hash if action.baseline is not None else "",
                     created=self.now,
                 )
             case SetMilestone(name=name, milestone=milestone, at=at):
