@@ -15,7 +15,7 @@ APPS = {"hello-spring": "edu-spring", "hello-express": "edu-express", "hello-fla
 PATHS = {name: name.replace("hello-", "hello-world-") for name in APPS}
 """The folder of each in the repository."""
 
-STABLE, GOOD, BAD = "1.0.0", "1.1.0", "1.2.0"
+STABLE, GOOD, BAD, SLOW = "1.0.0", "1.1.0", "1.2.0", "1.3.0"
 
 IN_CLUSTER = "https://kubernetes.default.svc"
 
@@ -27,8 +27,12 @@ def image(app: str, tag: str) -> str:
 
 def setup(repo_url: str, *, revert: bool) -> str:
     """Everything that `kubectl apply` is given, as YAML."""
-    # "Pushing an image" to the embedded cluster is an entry here: the bad build fails one request in ten.
-    images = {image("hello-flask", BAD): {"env": {"ERROR_RATE": "0.1"}}}
+    # "Pushing an image" to the embedded cluster is an entry here: the bad build fails one request in ten, and
+    # the slow one takes its time for each.
+    images = {
+        image("hello-flask", BAD): {"env": {"ERROR_RATE": "0.1"}},
+        image("hello-flask", SLOW): {"env": {"LATENCY_MS": "150"}},
+    }
     objects: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {

@@ -81,7 +81,7 @@ def is_healthy(rollout: dict[str, Any], image: str) -> bool:
 def is_aborted(rollout: dict[str, Any], image: str) -> bool:
     """Whether the update to `image` was taken back."""
     status = rollout.get("status", {})
-    return runs_image(rollout, image) and bool(status.get("abort")) and status.get("phase") == "Degraded"
+    return is_observed(rollout, image) and bool(status.get("abort")) and status.get("phase") == "Degraded"
 
 
 def is_synced(application: dict[str, Any]) -> bool:
@@ -89,6 +89,19 @@ def is_synced(application: dict[str, Any]) -> bool:
     status = application.get("status", {})
     sync, health = status.get("sync", {}), status.get("health", {})
     return (sync.get("status"), health.get("status")) == ("Synced", "Healthy")
+
+
+def evidence(run: dict[str, Any]) -> dict[str, str]:
+    """What the judges of a finished analysis rest on, in a sentence by metric."""
+    results = run.get("status", {}).get("metricResults", ())
+    return {result["name"]: result.get("evidence", {}).get("reason", "") for result in results}
+
+
+def compares(run: dict[str, Any]) -> bool:
+    """Whether an analysis has ended that compared the canary with stable."""
+    status = run.get("status", {})
+    judges = {result.get("evidence", {}).get("judge") for result in status.get("metricResults", ())}
+    return status.get("phase") in ("Successful", "Failed") and judges == {"sequential"}
 
 
 def rejection(application: dict[str, Any], revision: str) -> str:

@@ -1,4 +1,4 @@
-"""The demo from beginning to end: set up, ship a good version, ship a bad one, and see what came of it."""
+"""The demo from beginning to end: set up, ship a good version, a bad and a slow one, and what came of it."""
 
 import asyncio
 import time
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from rollouts.demo import measure
 from rollouts.demo.load import Load, Target
-from rollouts.demo.manifests import APPS, BAD, GOOD, NAMESPACE, PATHS, STABLE, SYSTEM, image, setup
+from rollouts.demo.manifests import APPS, BAD, GOOD, NAMESPACE, PATHS, SLOW, STABLE, SYSTEM, image, setup
 from rollouts.demo.processes import Programs
-from rollouts.demo.report import Check, Report
+from rollouts.demo.report import Check, Report, Step
 from rollouts.demo.repository import Commit, Repository
 from rollouts.demo.timeline import Timeline
 from rollouts.kube.client import Client
 from rollouts.kube.http import connect
-from rollouts.kube.resources import APPLICATIONS, INGRESSES, ROLLOUTS, SERVICES
+from rollouts.kube.resources import ANALYSIS_RUNS, APPLICATIONS, INGRESSES, ROLLOUTS, SERVICES
 
 FLASK, EXPRESS, SPRING = "hello-flask", "hello-express", "hello-spring"
 CANARY_INGRESS = "hello-flask-hello-world-flask-ingress-canary"
@@ -27,6 +27,9 @@ TARGETS = (
     # The testers of the preview: blue/green judges the new version by their requests before anybody else's.
     Target(app="hello-express-preview", host="preview.edu00-express.com", per_second=20),
 )
+
+WORSE = {BAD: "one request in ten will fail", SLOW: "each answer will take 150 ms longer"}
+"""The versions that must not pass, and why."""
 
 # How long after a change of weight or service an answer of the old version may still be under way.
 GRACE = 1.0
@@ -54,12 +57,14 @@ class Story:
                 load.start(TARGETS)
                 try:
                     await self._ship_good(timeline, load, repository)
-                    good_until = time.monotonic()
-                    await self._ship_bad(timeline, load, repository)
+                    ends = {GOOD: time.monotonic()}
+                    for version in WORSE:
+                        await self._ship_worse(timeline, load, repository, version)
+                        ends[version] = time.monotonic()
                 finally:
                     await load.stop()
                 self.seconds["the whole demo"] = time.monotonic() - started
-                return self._report(timeline, load, good_until)
+                return self._report(timeline, load, ends)
         finally:
             await client.close()
 
@@ -97,6 +102,15 @@ class Story:
         finally:
             progress.cancel()
         self._first_request(load, commits[FLASK])
+        gates = self._tell_evidence(timeline, commits[FLASK].pushed)
+        self._check(gates == 3, f"canary and stable were compared at 10, 30 and 60 %: {gates} gates")
+
+    def _tell_evidence(self, timeline: Timeline, since: float) -> int:
+        """Tell what the last comparison since then rests on; how many there were."""
+        runs = {m.name: m.object for m in timeline.all("AnalysisRun", since) if measure.compares(m.object)}
+        for metric, sentence in measure.evidence([*runs.values()][-1]).items() if runs else ():
+            self.tell(f"  {metric}: {sentence}")
+        return len(runs)
 
     async def _promoted(self, timeline: Timeline, app: str, commit: Commit) -> None:
         wanted = image(app, GOOD)
@@ -132,26 +146,26 @@ class Story:
                 share = 100 * answers[version] / max(1, answers.total())
                 self.tell(f"{FLASK} {version}: weight {told} %, measured {share:.1f} % so far.")
 
-    async def _ship_bad(self, timeline: Timeline, load: Load, repository: Repository) -> None:
-        commit = await repository.set_image(PATHS[FLASK], image(FLASK, BAD))
-        self.tell(f"CI commits the tag {BAD} of {FLASK}: one request in ten will fail.")
-        progress = asyncio.create_task(self._follow_canary(timeline, load, BAD))
+    async def _ship_worse(self, timeline: Timeline, load: Load, repository: Repository, version: str) -> None:
+        commit = await repository.set_image(PATHS[FLASK], image(FLASK, version))
+        self.tell(f"CI commits the tag {version} of {FLASK}: {WORSE[version]}.")
+        progress = asyncio.create_task(self._follow_canary(timeline, load, version))
         aborted = await timeline.until(
             "Rollout",
             FLASK,
-            lambda r: measure.is_aborted(r, image(FLASK, BAD)),
-            what=f"{FLASK} {BAD} is aborted",
+            lambda r: measure.is_aborted(r, image(FLASK, version)),
+            what=f"{FLASK} {version} is aborted",
         )
         retreat = await timeline.until(
             "Ingress",
             CANARY_INGRESS,
             lambda i: measure.weight_of(i) == 0,
             what="all traffic is back on the stable version",
-            since=max(at for at, weight in measure.weights(timeline.of("Ingress", CANARY_INGRESS)) if weight),
+            since=self._last_weight(timeline, commit.pushed),
         )
         progress.cancel()
-        self.seconds[f"{FLASK}: bad commit to Degraded"] = aborted.at - commit.pushed
-        self.seconds[f"{FLASK}: bad commit to full retreat"] = retreat.at - commit.pushed
+        self.seconds[f"{FLASK}: commit of {version} to Degraded"] = aborted.at - commit.pushed
+        self.seconds[f"{FLASK}: commit of {version} to full retreat"] = retreat.at - commit.pushed
         self.tell(f"Analysis failed: {aborted.object['status'].get('message', '')}")
         application = await timeline.until(
             "Application",
@@ -163,7 +177,12 @@ class Story:
         if self.revert:
             await self._reverted(timeline, repository, commit, aborted.at)
         await asyncio.sleep(3)
-        self._judge_bad(timeline, load, commit, retreat.at)
+        self._judge_worse(timeline, load, commit, version, retreat.at)
+
+    def _last_weight(self, timeline: Timeline, since: float) -> float:
+        """When the canary got its last weight above 0."""
+        weights = measure.weights(timeline.of("Ingress", CANARY_INGRESS, since))
+        return max((at for at, weight in weights if weight), default=since)
 
     async def _reverted(
         self, timeline: Timeline, repository: Repository, commit: Commit, aborted: float
@@ -176,51 +195,56 @@ class Story:
             since=aborted,
         )
         head = await repository.head()
-        self.seconds[f"{FLASK}: bad commit to reverted in Git and Healthy"] = healthy.at - commit.pushed
+        self.seconds[f"{FLASK}: that commit reverted in Git, and Healthy"] = healthy.at - commit.pushed
         subject = await repository.subject(head)
         self._check(head != commit.revision, f"the engine committed the revert: {head[:7]} {subject}")
 
-    def _judge_bad(self, timeline: Timeline, load: Load, commit: Commit, retreated: float) -> None:
+    def _judge_worse(
+        self, timeline: Timeline, load: Load, commit: Commit, version: str, retreated: float
+    ) -> None:
         states = [m.object for m in timeline.of("Rollout", FLASK, commit.pushed)]
         steps = [
             s["status"].get("currentStepIndex") or 0
             for s in states
-            if measure.is_observed(s, image(FLASK, BAD))
+            if measure.is_observed(s, image(FLASK, version))
         ]
         # Index 0 sets the weight, index 1 is the analysis that gates it: 2 would mean that it passed.
-        self._check(bool(steps) and max(steps) <= 1, "the bad version never passed its first gate")
+        self._check(bool(steps) and max(steps) <= 1, f"{version} never passed its first gate")
         late = load.count(FLASK, retreated + GRACE, time.monotonic())
         self._check(
-            late[BAD] == 0 and late.total() > 0,
-            f"after the retreat {late[BAD]} of {late.total()} requests met the bad version",
+            late[version] == 0 and late.total() > 0,
+            f"after the retreat {late[version]} of {late.total()} requests met {version}",
         )
         last = [*timeline.of("Application", FLASK)][-1].object
         if not self.revert:
             held = bool(measure.rejection(last, commit.revision))
-            self._check(held, "automated sync holds the rejected revision, and does not fight")
+            self._check(held, f"automated sync holds the rejected revision of {version}, and does not fight")
 
-    def _report(self, timeline: Timeline, load: Load, good_until: float) -> Report:
+    def _report(self, timeline: Timeline, load: Load, ends: dict[str, float]) -> Report:
         samples = [s for s in load.samples if s.app == FLASK]
         changes = [*measure.weights(timeline.of("Ingress", CANARY_INGRESS))]
         end = time.monotonic()
-        steps = (
-            *measure.steps(GOOD, [c for c in changes if c[0] < good_until], samples, good_until),
-            *measure.steps(BAD, [c for c in changes if c[0] >= good_until], samples, end),
-        )
+        steps: list[Step] = []
+        since = 0.0
+        for version, until in ends.items():
+            mine = [change for change in changes if since <= change[0] < until]
+            steps += measure.steps(version, mine, samples, until)
+            since = until
         good = [s.weight for s in steps if s.version == GOOD]
         self._check(good == [10, 30, 60, 100], f"the canary walked 10, 30, 60, 100 %: {good}")
         self._check(all(s.agrees for s in steps), "every measured share agrees with its weight (4 sd)")
-        bad = [s.weight for s in steps if s.version == BAD]
-        self._check(bad == [10], f"the bad version got no more than its first weight: {bad}")
+        for version in WORSE:
+            weights = [s.weight for s in steps if s.version == version]
+            self._check(weights == [10], f"{version} got no more than its first weight: {weights}")
         for app in (SPRING, EXPRESS):
-            versions = load.count(app, good_until, end)
+            versions = load.count(app, ends[GOOD], end)
             self._check(set(versions) == {GOOD}, f"{app} answers with {GOOD} alone: {dict(versions)}")
         failed = measure.failures(load.samples)
         strangers = [f for f in failed if (f.app, f.version, f.cause) != (FLASK, BAD, "HTTP 500")]
         self._check(not strangers, "no request failed but those that the bad version itself failed")
         sent = {target.app: sum(s.app == target.app for s in load.samples) for target in TARGETS}
         return Report(
-            steps=steps, sent=sent, failures=failed, seconds=self.seconds, checks=tuple(self.checks)
+            steps=tuple(steps), sent=sent, failures=failed, seconds=self.seconds, checks=tuple(self.checks)
         )
 
     def _check(self, holds: bool, sentence: str) -> None:
@@ -232,6 +256,7 @@ async def _following(client: Client) -> AsyncIterator[Timeline]:
     timeline = Timeline(client)
     tasks = [
         asyncio.create_task(timeline.follow(ROLLOUTS, NAMESPACE)),
+        asyncio.create_task(timeline.follow(ANALYSIS_RUNS, NAMESPACE)),
         asyncio.create_task(timeline.follow(INGRESSES, NAMESPACE)),
         asyncio.create_task(timeline.follow(APPLICATIONS, SYSTEM)),
     ]

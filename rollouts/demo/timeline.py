@@ -47,6 +47,10 @@ class Timeline:
         """The states of one object, oldest first."""
         return (m for m in self.moments if m.kind == kind and m.name == name and m.at >= since)
 
+    def all(self, kind: str, since: float = 0.0) -> Iterator[Moment]:
+        """The states of all objects of a kind, oldest first."""
+        return (m for m in self.moments if m.kind == kind and m.at >= since)
+
     async def until(
         self,
         kind: str,

@@ -82,3 +82,22 @@ def test_a_status_of_the_template_before_says_nothing_of_the_new_one() -> None:
     assert measure.is_healthy(rollout("app:2"), "app:2")
     assert not measure.is_healthy(rollout("app:2", observed="1"), "app:2")
     assert not measure.is_healthy(rollout("app:1"), "app:2")
+
+
+def test_an_abort_of_the_template_before_is_none_of_the_new_one() -> None:
+    aborted = rollout("app:2", phase="Degraded")
+    aborted["status"] |= {"abort": True}  # type: ignore[operator]
+    assert measure.is_aborted(aborted, "app:2")
+    aborted["metadata"] = {"generation": 3}
+    assert not measure.is_aborted(aborted, "app:2")
+
+
+def test_a_comparison_has_ended_when_its_phase_is_final_and_its_evidence_is_of_counts() -> None:
+    evidence = {"judge": "sequential", "reason": "6 of 65 canary requests failed"}
+    run = {"status": {"phase": "Failed", "metricResults": [{"name": "errors", "evidence": evidence}]}}
+    assert measure.compares(run)
+    assert measure.evidence(run) == {"errors": "6 of 65 canary requests failed"}
+    assert not measure.compares({"status": {**run["status"], "phase": "Running"}})
+    absolute = [{"name": "rate", "evidence": {"judge": "threshold", "reason": "0.99 >= 0.95"}}]
+    assert not measure.compares({"status": {"phase": "Successful", "metricResults": absolute}})
+    assert not measure.compares({})
