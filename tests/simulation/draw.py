@@ -46,9 +46,8 @@ from tests.simulation.events import (
     Ship,
 )
 from tests.simulation.policies import with_policies
-from tests.simulation.program import Kind, Program, Setup, Timed
+from tests.simulation.program import VERSIONS, Kind, Program, Setup, Timed
 
-VERSIONS = ("v1", "v2", "v3", "v4")
 KINDS: tuple[Kind, ...] = ("rolling", "canary", "nginx", "gateway", "blueGreen")
 GATE: Object = {"templates": [{"templateName": "errors"}]}
 WATCH: Object = {"templates": [{"templateName": "watch"}]}

@@ -6,16 +6,14 @@ excuses them, and nothing else does.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from fractions import Fraction
 from functools import partial
 from math import ceil, floor
 from typing import Any
 
-from rollouts.api.meta import parse_time
-from rollouts.embedded.virtual_time import START
 from tests.simulation.past import Past, portion
-from tests.simulation.view import POLICIES, Run, View
+from tests.simulation.proofs import lets_go_on, said, unfinished
+from tests.simulation.view import View
 
 PATIENCE = 60.0
 """Seconds within which what could be done for users has been done."""
@@ -172,7 +170,7 @@ def users_get_what_was_proven(before: View, after: View, past: Past) -> Iterator
     if not (before.status.get("blueGreen") or {}).get("scaleUpPreviewCheckPoint"):
         yield f"users were switched to {_name(after, active)} before it was decided in status"
     runs = [run for run in after.runs if run.type == "PrePromotion" and run.hash == active]
-    proven = any(map(partial(_lets_go_on, after), runs)) or _said(before, "blueGreen", "prePromotion")
+    proven = any(map(partial(lets_go_on, after), runs)) or said(before, "blueGreen", "prePromotion")
     if after.strategy.get("prePromotionAnalysis") and not proven:
         yield f"users were switched to {_name(after, active)} without a successful pre-promotion analysis"
 
@@ -190,8 +188,8 @@ def steps_are_taken_when_done(before: View, after: View, past: Past) -> Iterator
         return  # nothing is under way: somebody edited the steps of a version that is promoted
     if past.told_at > min(past.step_since, past.doubt(after.now)):
         return
-    if unfinished := _unfinished(before, after, past):
-        yield f"step {index} was left, {unfinished}"
+    if lacks := unfinished(before, after, past):
+        yield f"step {index} was left, {lacks}"
 
 
 def healthy_means_done(before: View, after: View, past: Past) -> Iterator[str]:
@@ -246,36 +244,6 @@ ALWAYS: tuple[Invariant, ...] = (
     nobody_is_left_waiting,
 )
 """Checked after every change of anything that a view shows."""
-
-
-def _unfinished(before: View, after: View, past: Past) -> str:
-    """What the step before still lacked when it was left; empty if it was done."""
-    match before.steps[before.index]:
-        case {"analysis": _}:
-            mine = [run for run in after.runs if (run.hash, run.step) == (before.current, str(before.index))]
-            proven = any(map(partial(_lets_go_on, after), mine)) or _said(before, "canary", "currentStep")
-            return "" if proven else "and its analysis did not succeed"
-        case {"pause": {"duration": duration}}:
-            begun = [each["startTime"] for each in before.status.get("pauseConditions") or ()]
-            if not begun:
-                return f"a pause of {duration} that had not begun"
-            now = START + timedelta(seconds=after.now + past.skew)
-            lasted = (now - parse_time(begun[0])).total_seconds()
-            early = lasted < float(str(duration).removesuffix("s")) - 1
-            return f"a pause of {duration}, after {lasted:g} s" if early else ""
-        case {"pause": _}:
-            return "a pause without end, and nobody had promoted"
-        case {"setWeight": weight} if after.routed and past.moved_at <= past.doubt(after.now):
-            carried = Fraction(weight, 100) in past.shown(after.now)
-            return "" if carried else f"setWeight {weight}, and the route did not carry it"
-    return ""
-
-
-def _lets_go_on(view: View, run: Run) -> bool:
-    """Whether a run succeeded by itself, or came to what the spec passes over."""
-    if run.phase == "Successful":
-        return not run.cut_short
-    return run.phase in POLICIES and view.outcome(run) == "continue"
 
 
 def asked_weight(view: View) -> Fraction:
@@ -334,15 +302,6 @@ def _sized_apart(view: View) -> bool:
     strategy = view.strategy
     scaled = any("setCanaryScale" in step for step in view.steps)
     return scaled or "replicaProgressThreshold" in strategy or bool(strategy.get("dynamicStableScale"))
-
-
-def _said(view: View, half: str, kind: str) -> bool:
-    """Whether status holds that an analysis lets the update go on whose run somebody has deleted since."""
-    ref = (view.status.get(half) or {}).get(f"{kind}AnalysisRunStatus") or {}
-    phase, field = ref.get("status"), {"blueGreen": "prePromotionAnalysis"}.get(half, "analysis")
-    step = view.steps[view.index] if half == "canary" and view.index < len(view.steps) else view.strategy
-    policy, _ = POLICIES.get(str(phase), ("", ""))
-    return phase == "Successful" or bool(policy and (step.get(field) or {}).get(policy) == "continue")
 
 
 def _invalid(view: View) -> bool:

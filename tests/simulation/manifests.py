@@ -26,6 +26,7 @@ def manifests(setup: Setup) -> tuple[Object, ...]:
         _template("errors", measured, count=2),
         _template("watch", measured, interval="20s"),
         _template("after", front, count=2),
+        *(_proving(name, more) for name, more in PROVING.items() if setup.errors),
     )
     chosen = "blueGreen" if setup.kind == "blueGreen" else "canary"
     body = rollout({chosen: setup.strategy}, replicas=setup.replicas, **setup.spec)
@@ -48,6 +49,20 @@ def _template(name: str, measured: str, **more: object) -> Object:
         "metadata": {"name": name},
         "spec": {"metrics": [metric]},
     }
+
+
+PROVING: dict[str, Object] = {"proof": {"count": 25}, "proof-watch": {}}
+"""Templates whose metric compares the canary with stable, and proves it good soon."""
+
+
+def _proving(name: str, more: Object) -> Object:
+    template = _template(name, "shop-canary", **more)
+    (metric,) = template["spec"]["metrics"]
+    del metric["successCondition"], metric["failureCondition"]
+    metric |= {"name": "errors", "warmUp": "2s", "judge": {"sequential": {"proveRatio": 20}}}
+    metric["provider"]["traffic"] |= {"stableService": "shop-stable"}
+    del metric["provider"]["traffic"]["window"]
+    return template
 
 
 def _http_route() -> Object:

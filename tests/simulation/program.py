@@ -6,6 +6,7 @@ from typing import Literal
 from rollouts.api.meta import Object
 from tests.simulation.events import Event, brief
 
+VERSIONS = ("v1", "v2", "v3", "v4")
 Kind = Literal["rolling", "canary", "nginx", "gateway", "blueGreen"]
 
 
@@ -21,6 +22,8 @@ class Setup:
     """Further fields of the rollout's spec."""
     controllers: int = 1
     """Processes; of several, one leads."""
+    errors: float = 0.0
+    """The share of every version's requests that fail, without which nothing can be proven of any."""
     settled: bool = True
     """Whether the first version is up before the first event."""
 

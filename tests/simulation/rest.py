@@ -144,6 +144,14 @@ def _why_waiting(view: View, broken: frozenset[str]) -> str:
         return "stable does not start"
     if "CanaryPauseStep" in reasons and step.get("pause") == {}:
         return "a pause without end"
+    if "UnprovenPauseStep" in reasons:
+        return "a pause whose proof did not come"
+    if (
+        "CanaryPauseStep" in reasons
+        and step.get("pause", {}).get("advance")
+        and "atMost" not in step["pause"]
+    ):
+        return "a pause until the version is proven good"
     if "BlueGreenPause" in reasons and view.strategy.get("autoPromotionEnabled") is False:
         return "a human must promote"
     return _NO_VERDICT if any(each.endswith("AnalysisRun") for each in reasons) else ""

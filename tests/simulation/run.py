@@ -19,7 +19,7 @@ from tests.simulation.gateway import Gateway
 from tests.simulation.invariants import ALWAYS, Invariant
 from tests.simulation.manifests import manifests
 from tests.simulation.past import Past
-from tests.simulation.program import Program
+from tests.simulation.program import VERSIONS, Program
 from tests.simulation.rest import at_rest
 from tests.simulation.trace import line_of_change, line_of_status
 from tests.simulation.view import NAME, Camera, View
@@ -133,6 +133,8 @@ class _Run:
 
         self._world.server.proxies[STATS] = stats
         self._controllers.start(self._setup.controllers)
+        for version in VERSIONS if self._setup.errors else ():
+            self._world.degrade(version, error_rate=self._setup.errors)
         await self._world.apply(*manifests(self._setup))
         for _ in range(120 if self._setup.settled else 0):
             await self._sleep(1.0)

@@ -17,6 +17,11 @@ def of(kind: Kind, number: int) -> list[int]:
     return list(islice(matching(), number))
 
 
+def proving(number: int) -> list[int]:
+    """The first so many seeds in whose worlds steps are held until the version is proven good."""
+    return list(islice((seed for seed in count() if draw(seed).setup.errors), number))
+
+
 def holds(seed: int) -> None:
     """Run the program of a seed and see that nothing happens in it that must never happen."""
     violation = run(draw(seed)).violation

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.simulation.seeds import holds, of
+from tests.simulation.seeds import holds, of, proving
 
 
 @pytest.mark.parametrize("seed", of("nginx", 75))
@@ -12,4 +12,9 @@ def test_canary_with_nginx(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", of("gateway", 75))
 def test_canary_with_a_gateway(seed: int) -> None:
+    holds(seed)
+
+
+@pytest.mark.parametrize("seed", proving(40))
+def test_canary_whose_steps_wait_for_a_proof(seed: int) -> None:
     holds(seed)

@@ -225,6 +225,31 @@ CASES: dict[str, tuple[Program, Break]] = {
 }
 
 
+@pytest.mark.parametrize("says", ["onFailure", "onInconclusive"])
+def test_weight_after_an_analysis_that_is_for_a_human_is_found_out(
+    says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = {**WATCH, says: "pause"}
+    fails = e.Degrade("v2", 0.9 if says == "onFailure" else 0.2)
+    made = program("nginx", routed(*CLIMB, analysis=watch), (0.0, fails), SHIP)
+    assert run(made).violation is None
+    monkeypatch.setattr(lifecycle, "halted", lambda *_: False)
+    violation = run(made).violation
+    assert violation is not None
+    assert violation.invariant == "a_failed_revision_gains_nothing", violation
+
+
+def test_a_step_that_is_left_on_a_run_that_somebody_ended_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = program("nginx", routed({"setWeight": 25}, {"analysis": GATE}), SHIP, (5.0, e.EndRuns()))
+    assert run(made).violation is None
+    monkeypatch.setattr(verdicts, "_judged", lambda *_: None)
+    violation = run(made).violation
+    assert violation is not None
+    assert violation.sentence == "step 1 was left, and its analysis did not succeed"
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_broken_engine_is_found_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made, broken = CASES[name]
@@ -235,8 +260,11 @@ def test_a_broken_engine_is_found_out(name: str, monkeypatch: pytest.MonkeyPatch
     assert violation.invariant == name, violation
 
 
+PROOF: Object = {"templates": [{"templateName": "proof"}], "advance": "evidence"}
 LEFT = {
-    "analysis": ({"setWeight": 25}, {"analysis": GATE}),
+    "its analysis has not proven": ({"setWeight": 25}, {"analysis": PROOF}),
+    "a pause until the version is proven good": ({"setWeight": 25}, {"pause": {"advance": "evidence"}}),
+    "analysis did not succeed": ({"setWeight": 25}, {"analysis": GATE}),
     "pause": ({"setWeight": 25}, {"pause": {}}),
     "a pause of 30": CLIMB,
     "setWeight": CLIMB,
@@ -245,9 +273,10 @@ LEFT = {
 
 @pytest.mark.parametrize("kind", LEFT)
 def test_a_step_that_is_left_too_early_is_found_out(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = program("nginx", routed(*LEFT[kind]), SHIP)
+    beside = {"templates": [{"templateName": "proof-watch"}]}
+    made = program("nginx", routed(*LEFT[kind], analysis=beside), SHIP, errors=0.03)
     assert run(made).violation is None
-    planner = "pause" if "pause" in kind else kind
+    planner = next(each for each in ("pause", "analysis", "setWeight") if each in kind)
     monkeypatch.setitem(steps.STEP_PLANNERS, planner, done)  # type: ignore[arg-type]
     violation = run(made).violation
     assert violation is not None

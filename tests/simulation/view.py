@@ -60,6 +60,8 @@ class Run:
     """Somebody asked it to end."""
     cut_short: bool = False
     """It ended for that reason, and not by itself."""
+    proven: bool = False
+    started: str = ""
 
     @property
     def live(self) -> bool:
@@ -292,6 +294,8 @@ def _runs(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
                 (obj.get("status") or {}).get("phase", ""),
                 bool(obj["spec"].get("terminate")),
                 _cut_short(obj.get("status") or {}),
+                bool((obj.get("status") or {}).get("proven")),
+                (obj.get("status") or {}).get("startedAt") or "",
             )
         )
     yield "runs", tuple(found)
