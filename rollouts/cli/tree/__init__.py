@@ -18,5 +18,5 @@ def tree(objects: Iterable[Object], now: datetime) -> str:
     revision of the rollout is left out.
     """
     family = Family.of(objects)
-    parts = [header(family), steps(family.rollout, now), draw(root(family, now))]
+    parts = [header(family), steps(family, now), draw(root(family, now))]
     return "\n\n".join(part for part in parts if part)

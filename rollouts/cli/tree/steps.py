@@ -5,19 +5,21 @@ from datetime import datetime, timedelta
 from rollouts.api.duration import parse_duration
 from rollouts.api.meta import Object, parse_time
 from rollouts.cli.tree.age import short
+from rollouts.cli.tree.family import Family
+from rollouts.cli.tree.held import held
 from rollouts.cli.tree.icons import GOOD
-from rollouts.client.rollout_view import RolloutView
 
 
-def steps(rollout: RolloutView, now: datetime) -> str:
+def steps(family: Family, now: datetime) -> str:
     """List them; empty without steps."""
+    rollout = family.rollout
     if rollout.step is None:
         return ""
     lines = []
     for index, step in enumerate(rollout.steps):
         current = index == rollout.step and not rollout.aborted
         mark = "▶" if current else GOOD if index < rollout.step else " "
-        left = _left(rollout, step, now) if current else ""
+        left = _left(family, step, now) if current else ""
         lines.append(f"  {mark} {index + 1:>2}  {describe(step)}{left}".rstrip())
     return "Steps:\n" + "\n".join(lines)
 
@@ -26,12 +28,15 @@ def describe(step: Object) -> str:
     """One step in a few words."""
     kind = next(iter(step), "")
     body = step.get(kind) or {}
+    proven = " until proven good" if isinstance(body, dict) and body.get("advance") else ""
+    if kind == "pause" and proven:
+        return f"pause{proven}"
     if kind == "pause":
         duration = body.get("duration")
         return "pause" if duration is None else f"pause {_text(duration)}"
     if kind == "analysis":
         names = [t.get("templateName", "") for t in body.get("templates") or ()]
-        return f"analysis {', '.join(names)}"
+        return f"analysis {', '.join(names)}{proven}"
     if kind == "setCanaryScale":
         if body.get("matchTrafficWeight"):
             return "setCanaryScale as the weight"
@@ -42,7 +47,10 @@ def describe(step: Object) -> str:
     return f"{kind} {step[kind]}"
 
 
-def _left(rollout: RolloutView, step: Object, now: datetime) -> str:
+def _left(family: Family, step: Object, now: datetime) -> str:
+    rollout, asked = family.rollout, step.get("pause") or step.get("analysis") or {}
+    if asked.get("advance"):
+        return held(family, step, now)
     if "pause" not in step:
         return ""
     duration = (step["pause"] or {}).get("duration")
