@@ -131,6 +131,8 @@ def _judged(seen: Observed, kind: RunType, now: datetime) -> Verdict | None:
         return None
     news = run is not None and run.phase != ref.status
     outcome = _outcome(_asked(seen.rollout, kind), says)
+    if outcome == "continue" and run is not None and run.cut_short:
+        outcome = "pause"  # what it came to says nothing
     return Verdict(kind=kind, run=ref.name, says=says, message=message, outcome=outcome, news=news)
 
 

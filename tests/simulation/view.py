@@ -150,7 +150,8 @@ class View:
             "PostPromotion": self.strategy.get("postPromotionAnalysis"),
         }.get(run.type) or {}
         field, default = POLICIES[run.phase]
-        return str(asked.get(field) or default)
+        chosen = str(asked.get(field) or default)
+        return "pause" if run.cut_short and chosen == "continue" else chosen
 
     def of(self, pod_hash: str) -> Set | None:
         return self.sets.get(pod_hash)

@@ -182,6 +182,15 @@ def test_nothing_is_promoted_on_a_run_that_somebody_ended(make):
     world.patch(pauseConditions=None).until(lambda each: each.weight == 60)
 
 
+@pytest.mark.parametrize("says", VERDICTS)
+def test_a_verdict_that_is_passed_over_is_for_a_human_where_somebody_ended_the_run(says):
+    world = gated(**{FIELDS[says]: "continue"})
+    run = only(world)
+    world.runs[run] = replace(world.runs[run], phase=says, terminated=True, cut_short=True)
+    world.run(60)
+    assert (world.weight, world.status.phase) == (20, "Paused")
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     says=st.sampled_from(VERDICTS),
