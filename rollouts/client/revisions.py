@@ -4,12 +4,18 @@ import json
 from collections.abc import Iterable
 from copy import deepcopy
 
+from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.meta import Object
 from rollouts.client.errors import Refused
 from rollouts.client.rollout_view import REVISION, RolloutView
 
 POD_HASH = "rollouts-pod-template-hash"
 EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
+
+
+def is_baseline(replica_set: Object) -> bool:
+    """Whether a ReplicaSet is no revision but fresh pods of one, to compare another with."""
+    return BASELINE_OF in (replica_set["metadata"].get("annotations") or {})
 
 
 def revision_of(replica_set: Object) -> int:
@@ -23,7 +29,7 @@ def find(rollout: RolloutView, replica_sets: Iterable[Object], revision: int = 0
     Raises:
         Refused: there is none; the message lists what there is.
     """
-    known = {revision_of(rs): rs for rs in replica_sets if revision_of(rs)}
+    known = {revision_of(rs): rs for rs in replica_sets if revision_of(rs) and not is_baseline(rs)}
     wanted = revision or max((r for r in known if r < max(known)), default=0)
     if wanted not in known:
         there = ", ".join(str(r) for r in sorted(known)) or "none"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rollouts.api.baseline import service_name
 from rollouts.api.meta import Object
 from rollouts.gitops.tracking import GIT_REVISION, Ref, ref_of
 
@@ -111,14 +112,18 @@ def _canary_prefixes(rollout: Object, ingress: str) -> tuple[str, ...]:
 
 
 def _http_route(target: Object, live: Object, by: Owners) -> Object:
-    """The weights of the backends that a rollout shifts traffic between; every other stays Git's."""
-    services = _routed_services(live, by)
+    """The weights of the backends that a rollout shifts traffic between; every other stays Git's.
+
+    A backend that the rollout added beside them, for baseline pods, stays too.
+    """
+    services, added = _routed_services(live, by), _added_services(live, by)
     rules = (target.get("spec") or {}).get("rules")
     live_rules = (live.get("spec") or {}).get("rules")
     if not services or not isinstance(rules, list) or not isinstance(live_rules, list):
         return target
     carried = [
-        _rule(rule, _counterpart(rule, number, live_rules), services) for number, rule in enumerate(rules)
+        _rule(rule, _counterpart(rule, number, live_rules), services, added)
+        for number, rule in enumerate(rules)
     ]
     return _with(target, ("spec", "rules"), [*carried, *_added_rules(live_rules, rules, live, by)])
 
@@ -130,6 +135,14 @@ def _routed_services(route: Object, by: Owners) -> frozenset[str]:
         if route["metadata"]["name"] in _routes(rollout) and _in_route_namespace(rollout, route)
         for service in (_canary(rollout).get("stableService"), _canary(rollout).get("canaryService"))
         if service
+    )
+
+
+def _added_services(route: Object, by: Owners) -> frozenset[str]:
+    return frozenset(
+        service_name(rollout["metadata"]["name"])
+        for rollout in by.rollouts
+        if route["metadata"]["name"] in _routes(rollout) and _in_route_namespace(rollout, route)
     )
 
 
@@ -154,7 +167,7 @@ def _counterpart(rule: Object, number: int, live: list[Object]) -> Object:
     return live[number] if number < len(live) else {}
 
 
-def _rule(rule: Object, live: Object, services: frozenset[str]) -> Object:
+def _rule(rule: Object, live: Object, services: frozenset[str], added: frozenset[str]) -> Object:
     weights = {
         backend.get("name"): backend["weight"]
         for backend in live.get("backendRefs") or ()
@@ -166,7 +179,13 @@ def _rule(rule: Object, live: Object, services: frozenset[str]) -> Object:
         {**backend, "weight": weights[backend["name"]]} if backend.get("name") in weights else backend
         for backend in rule.get("backendRefs") or ()
     ]
-    return {**rule, "backendRefs": backends}
+    named = {backend.get("name") for backend in backends}
+    missing = [
+        backend
+        for backend in live.get("backendRefs") or ()
+        if backend.get("name") in added and backend["name"] not in named
+    ]
+    return {**rule, "backendRefs": [*backends, *missing]}
 
 
 def _added_rules(live: list[Object], rules: list[Object], route: Object, by: Owners) -> list[Object]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from rollouts.api.baseline import BASELINE_OF
 from rollouts.client import Refused, RolloutView
 from rollouts.client.revisions import find, template_of
 from tests.client.samples import rollout
@@ -29,6 +30,13 @@ def test_without_a_number_it_is_the_revision_before_the_newest() -> None:
 
 def test_a_number_names_a_revision() -> None:
     assert find(SHOP, [replica_set(4), replica_set(1)], 1)["metadata"]["name"] == "shop-1"
+
+
+def test_baseline_pods_are_never_taken_for_the_revision_that_they_copy() -> None:
+    copy = replica_set(3, **{BASELINE_OF: "abc"})
+    copy["metadata"]["name"] = "shop-baseline"
+    for sets in ([copy, replica_set(3), replica_set(4)], [replica_set(4), replica_set(3), copy]):
+        assert find(SHOP, sets)["metadata"]["name"] == find(SHOP, sets, 3)["metadata"]["name"] == "shop-3"
 
 
 def test_an_unknown_revision_is_refused_with_those_there_are() -> None:

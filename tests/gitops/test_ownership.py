@@ -81,6 +81,16 @@ def test_a_backend_that_git_adds_arrives_in_the_middle_of_a_canary() -> None:
     assert differences(carried, route(70, 30))
 
 
+def test_the_backend_of_baseline_pods_stays_in_a_route_and_any_other_that_git_lacks_goes() -> None:
+    live = route(40, 30)
+    added = [{"name": "web-baseline", "weight": 30}, {"name": "stray", "weight": 1}]
+    live["spec"]["rules"][0]["backendRefs"] += added
+    carried = carry_over(route(100, 0), live, GATEWAY)
+    assert carried["spec"]["rules"][0]["backendRefs"][2:] == added[:1]
+    live["spec"]["rules"][0]["backendRefs"].pop()
+    assert not differences(carry_over(route(100, 0), live, GATEWAY), live)
+
+
 def test_rules_are_told_apart_by_their_matches() -> None:
     def rules(*paths: tuple[str, int]) -> Object:
         made = [

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rollouts.api.meta import Object
-from rollouts.client.revisions import POD_HASH, revision_of
+from rollouts.client.revisions import POD_HASH, is_baseline, revision_of
 from rollouts.client.rollout_view import RolloutView
 
 
@@ -14,6 +14,9 @@ class Family:
 
     rollout: RolloutView
     replica_sets: tuple[Object, ...]
+    """Those of revisions."""
+    baselines: tuple[Object, ...]
+    """Those of baseline pods."""
     pods: tuple[Object, ...]
     runs: tuple[Object, ...]
 
@@ -28,7 +31,8 @@ class Family:
         (rollout,) = by_kind["Rollout"]
         return Family(
             rollout=RolloutView(rollout),
-            replica_sets=tuple(by_kind.get("ReplicaSet", ())),
+            replica_sets=tuple(rs for rs in by_kind.get("ReplicaSet", ()) if not is_baseline(rs)),
+            baselines=tuple(rs for rs in by_kind.get("ReplicaSet", ()) if is_baseline(rs)),
             pods=tuple(by_kind.get("Pod", ())),
             runs=tuple(by_kind.get("AnalysisRun", ())),
         )
@@ -37,6 +41,12 @@ class Family:
         """The revisions that have a ReplicaSet or a run, newest first."""
         numbers = {revision_of(rs) for rs in self.replica_sets} | {self.revision_of_run(r) for r in self.runs}
         return tuple(sorted(numbers, reverse=True))
+
+    def compared_at(self, number: int) -> tuple[Object, ...]:
+        """The baseline pods that stand beside a revision: that of the update under way."""
+        current = self.rollout.status.get("currentPodHash")
+        numbers = {revision_of(rs) for rs in self.replica_sets if pod_hash(rs) == current}
+        return self.baselines if number == max(numbers or self.revisions(), default=0) else ()
 
     def revision_of_run(self, run: Object) -> int:
         """The revision that a run judges, by its annotation or else by its ReplicaSet's hash."""
@@ -54,7 +64,9 @@ class Family:
         )
 
     def roles(self, replica_set: Object) -> tuple[str, ...]:
-        """What a ReplicaSet is to the rollout: stable, canary, active, preview."""
+        """What a ReplicaSet is to the rollout: stable, canary, baseline, active, preview."""
+        if is_baseline(replica_set):
+            return ("baseline",)
         status, wanted = self.rollout.status, pod_hash(replica_set)
         blue_green = status.get("blueGreen") or {}
         if not wanted:

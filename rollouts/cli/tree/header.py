@@ -16,6 +16,8 @@ def header(family: Family) -> str:
         lines.append(("  Step:", f"{rollout.step}/{len(rollout.steps)}"))
         lines.append(("  SetWeight:", str(set_weight(rollout))))
         lines.append(("  ActualWeight:", str(actual_weight(family))))
+        beside = ((rollout.status.get("canary") or {}).get("weights") or {}).get("additional") or ()
+        lines += [("  Additional:", f"{each['weight']} to {each.get('serviceName', '')}") for each in beside]
     images = _images(family) or ["none"]
     lines.append(("Images:", images[0]))
     lines += [("", image) for image in images[1:]]
@@ -59,7 +61,7 @@ def actual_weight(family: Family) -> int:
 def _images(family: Family) -> list[str]:
     """Each image in use, with the roles it plays."""
     roles: dict[str, list[str]] = {}
-    for replica_set in family.replica_sets:
+    for replica_set in (*family.replica_sets, *family.baselines):
         playing = family.roles(replica_set)
         if not playing and not replica_set["spec"].get("replicas"):
             continue

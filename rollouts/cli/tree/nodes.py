@@ -31,7 +31,7 @@ def _revision(family: Family, number: int, now: datetime) -> Node:
     return Node(
         name=f"# revision:{number}",
         children=(
-            *(_replica_set(family, rs, now) for rs in sets),
+            *(_replica_set(family, rs, now) for rs in (*sets, *family.compared_at(number))),
             *(run_node(run, now) for run in sorted(runs, key=_created)),
         ),
     )
