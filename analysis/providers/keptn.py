@@ -80,7 +80,8 @@ class KeptnProvider:
 
     async def terminate(self, run: AnalysisRun, metric: Metric, previous: Measurement) -> Measurement:
         with suppress(RolloutsError):  # It belongs to the run, and is gone with it at the latest.
-            await self._client.delete(ANALYSES, previous.metadata[ANALYSIS], run.metadata.namespace)
+            if name := previous.metadata.get(ANALYSIS):
+                await self._client.delete(ANALYSES, name, run.metadata.namespace)
         return self._ended(previous, "Inconclusive", "", "metric terminated")
 
     async def _metric(self, query: Query, started: datetime) -> Measurement:

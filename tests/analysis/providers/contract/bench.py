@@ -18,7 +18,7 @@ from rollouts.kube.client import Client
 from rollouts.kube.errors import NotFound
 from rollouts.kube.resources import NAMESPACES, SECRETS, Resource
 from tests.analysis.providers.contract.cases import Case
-from tests.analysis.providers.contract.exchanges import Fault, Recorded, Transport
+from tests.analysis.providers.contract.exchanges import Fault, Recorded, Transport, saying
 from tests.analysis.providers.contract.loopback import Server, serving
 from tests.analysis.providers.contract.subjects import SUBJECTS, Parts, SetClock, Subject
 from tests.analysis.providers.requests import run_with
@@ -76,6 +76,19 @@ class Bench:
             assert measurement.finished_at is not None
             taken.append(_as_written(measurement, case))
         return taken
+
+    async def terminate(self, case: Case) -> Measurement:
+        """End a measurement that is under way, as it is after a restart: with what its status holds."""
+        clock = SetClock()
+        client = Client(InProcess(ApiServer(clock, seed=0)))
+        holder = Holder()
+        holder.transport = Transport(Recorded([], fault=saying("{}")))
+        if self.server is not None:
+            self.server.recorded = Recorded([], fault=saying("{}"))
+        parts = Parts(client=client, clock=clock, transport=holder, environ={"POD_NAMESPACE": CONTROL})
+        run, metric = _asked(case, self.address)
+        previous = Measurement(phase="Running", started_at=clock())
+        return await self.subject.make(parts).terminate(run, metric, previous)
 
     @property
     def address(self) -> str:

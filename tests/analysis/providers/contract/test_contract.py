@@ -1,6 +1,7 @@
 """One contract for every provider, over recorded exchanges: a value is measured, and nothing else is one."""
 
 import base64
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from analysis.values import absent, decode
+from analysis.judgement import COMPLETED
+from analysis.providers.http import MAX_BYTES
+from analysis.values import MAX_VALUE, absent, decode
 from rollouts.api.analysis import Measurement
 from tests.analysis.providers.contract.bench import bench
 from tests.analysis.providers.contract.cases import Case, cases
@@ -123,6 +126,43 @@ def mutations(node: Any) -> Iterator[Any]:
         for place, child in enumerate(node):
             yield node[:place] + node[place + 1 :]
             yield from ([*node[:place], changed, *node[place + 1 :]] for changed in mutations(child))
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_ten_thousand_series_where_one_was_meant_are_no_large_measurement(name, log):
+    """It is written into the object, ten for each metric."""
+    case = CASES[name, "value"]
+    with bench(name) as at:
+        for place, exchange in enumerate(case.exchanges):
+            for grown in growths(exchange["response"].get("json")):
+                answer = recorded({**exchange["response"], "json": grown})
+                measurement = at.run(at.measure(case, case.exchanges, lambda _, answer=answer: answer, place))
+                assert len(measurement.model_dump_json()) < MAX_VALUE + LARGEST_REST
+
+
+LARGEST_REST = 16_384
+"""Characters of all that is not the value."""
+
+
+def growths(node: Any) -> Iterator[Any]:
+    """The same with the items of one list over and over, as many as go into an answer that is taken."""
+    if isinstance(node, dict):
+        for name, child in node.items():
+            yield from ({**node, name: grown} for grown in growths(child))
+    if isinstance(node, list) and node:
+        size = len(json.dumps(node)) + 2
+        yield node * min(10_000, MAX_BYTES // 2 // size)
+        for place, child in enumerate(node):
+            yield from ([*node[:place], grown, *node[place + 1 :]] for grown in growths(child))
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_measurement_can_be_ended(name):
+    case = CASES[name, "value"]
+    with bench(name) as at:
+        ended = at.run(at.terminate(case))
+    assert ended.phase in COMPLETED
+    assert ended.finished_at is not None
 
 
 HOLDING = [name for name in SUBJECTS if CASES[name, "value"].secrets]
