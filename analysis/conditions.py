@@ -10,12 +10,14 @@ names that do not exist are refused when the condition is read, not when it firs
 
 from datetime import datetime
 
+from analysis.expressions import natures
 from analysis.expressions.errors import ConditionError
 from analysis.expressions.evaluate import Machine
 from analysis.expressions.parser import parse
-from analysis.expressions.values import Value, type_name
+from analysis.expressions.syntax import Node
+from analysis.expressions.values import Budget, Misfit, Value, measured, type_name
 
-__all__ = ["ConditionError", "check", "evaluate", "moment"]
+__all__ = ["ConditionError", "calculate", "check", "evaluate", "moment"]
 
 
 def check(text: str) -> None:
@@ -27,7 +29,7 @@ def check(text: str) -> None:
     parse(text)
 
 
-def evaluate(text: str, result: Value, now: datetime) -> bool:
+def evaluate(text: str, result: object, now: datetime) -> bool:
     """Whether the condition holds for this result.
 
     Args:
@@ -38,13 +40,37 @@ def evaluate(text: str, result: Value, now: datetime) -> bool:
     Raises:
         ConditionError: it does not parse, does not fit the result, or does not come to a bool.
     """
-    try:
-        value = Machine(result, now).run(parse(text), {})
-    except ConditionError as error:
-        raise ConditionError(error.message, position=error.position, condition=text) from None
+    value = calculate(text, result, now)
     if not isinstance(value, bool):
         raise ConditionError(f"expected bool, but got {type_name(value)}", condition=text)
     return value
+
+
+def calculate(text: str, result: object, now: datetime) -> Value:
+    """What any expression of the language comes to.
+
+    Args:
+        text: The expression.
+        result: What `result` stands for.
+        now: What the function `now()` says.
+
+    Raises:
+        ConditionError: it does not parse, or does not fit the result.
+    """
+    try:
+        return _run(parse(text), result, now)
+    except ConditionError as error:
+        raise ConditionError(error.message, position=error.position, condition=text) from None
+
+
+def _run(tree: Node, result: object, now: datetime) -> Value:
+    budget = Budget()
+    try:
+        value = measured(result, budget)
+    except Misfit as error:
+        raise ConditionError(str(error)) from None
+    natures.check(tree, value)
+    return Machine(value, now, budget).run(tree, {})
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -53,7 +79,7 @@ def moment(text: str, now: datetime) -> datetime:
     Raises:
         ConditionError: it does not parse, or does not come to a time.
     """
-    value = Machine(None, now).run(parse(text), {})
+    value = calculate(text, None, now)
     if not isinstance(value, datetime):
         raise ConditionError(f"expected a time, but got {type_name(value)}", condition=text)
     return value

@@ -4,191 +4,144 @@ import json
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
+from analysis.expressions import arrays, formats, texts, times
 from analysis.expressions.values import (
+    MAX_INTEGER,
+    Budget,
     Misfit,
     Value,
-    array,
+    bounded,
     fit,
-    mapping,
+    integer,
     number,
     text,
     type_name,
 )
-from rollouts.api.duration import format_duration, parse_duration
-from rollouts.api.meta import format_time, parse_time
 
-Function = Callable[[Sequence[Value]], Value]
+Function = Callable[[Sequence[Value], Budget], Value]
 
 
-def _as_int(arguments: Sequence[Value]) -> Value:
-    (value,) = arguments
-    try:
-        if isinstance(value, str):
-            return fit(int(value), "asInt")
-        exact = number(value, "asInt")
-        return fit(int(exact), "asInt")
-    except (ValueError, OverflowError):
-        raise Misfit(f"asInt cannot read {_quoted(value)} as an integer") from None
+def _to_int(what: str) -> Function:
+    def call(arguments: Sequence[Value], _: Budget) -> Value:
+        (value,) = arguments
+        return texts.read_integer(value) if isinstance(value, str) else integer(value, what)
+
+    return call
 
 
-def _as_float(arguments: Sequence[Value]) -> Value:
-    (value,) = arguments
-    try:
-        return float(value) if isinstance(value, str) else float(number(value, "asFloat"))
-    except ValueError:
-        raise Misfit(f"asFloat cannot read {_quoted(value)} as a number") from None
+def _to_float(what: str) -> Function:
+    def call(arguments: Sequence[Value], _: Budget) -> Value:
+        (value,) = arguments
+        return texts.read_float(value) if isinstance(value, str) else float(number(value, what))
+
+    return call
 
 
-def _quoted(value: Value) -> str:
-    shown = str(value)
-    return f'"{shown[:40]}..."' if len(shown) > 40 else f'"{shown}"'
-
-
-def _numbers(arguments: Sequence[Value], what: str) -> list[int | float]:
-    """Numbers, and arrays of them, one after the other."""
-    found = [
-        number(item, what)
-        for argument in arguments
-        for item in (argument if isinstance(argument, list) else [argument])
-    ]
-    if not found:
-        raise Misfit(f"{what} of nothing")
-    return found
+def _numbers(arguments: Sequence[Value], what: str, budget: Budget) -> list[int | float]:
+    """Numbers, and those of arrays however nested, one after the other."""
+    return [number(each, what) for each in arrays.flattened(list(arguments), budget)]
 
 
 def _extreme(what: str, choose: Callable[[list[int | float]], int | float]) -> Function:
-    def call(arguments: Sequence[Value]) -> Value:
-        found = _numbers(arguments, what)
-        # Python's min and max skip over a NaN depending on its place; a NaN anywhere must show.
+    def call(arguments: Sequence[Value], budget: Budget) -> Value:
+        found = _numbers(arguments, what, budget)
+        if not found:
+            return None
+        # Upstream skips over a NaN depending on its place; a NaN anywhere must show.
         return math.nan if any(map(math.isnan, found)) else choose(found)
 
     return call
 
 
-def _mean(arguments: Sequence[Value]) -> Value:
-    found = _numbers(arguments, "mean")
-    return sum(map(float, found)) / len(found)
+def _mean(arguments: Sequence[Value], budget: Budget) -> Value:
+    found = _numbers(arguments, "mean", budget)
+    total = 0.0
+    for each in found:
+        total += each
+    return total / len(found) if found else 0.0
 
 
-def _median(arguments: Sequence[Value]) -> Value:
-    found = _numbers(arguments, "median")
-    return math.nan if any(map(math.isnan, found)) else float(statistics.median(found))
+def _median(arguments: Sequence[Value], budget: Budget) -> Value:
+    found = _numbers(arguments, "median", budget)
+    if any(map(math.isnan, found)):
+        return math.nan
+    return float(statistics.median(map(float, found))) if found else 0.0
 
 
 def _rounded(what: str, how: Callable[[float], float]) -> Function:
-    def call(arguments: Sequence[Value]) -> Value:
+    def call(arguments: Sequence[Value], _: Budget) -> Value:
         value = float(number(arguments[0], what))
-        return float(how(value)) if math.isfinite(value) else value
+        if not math.isfinite(value):
+            return value
+        whole = float(how(value))
+        return whole or math.copysign(whole, value)
 
     return call
 
 
 def _half_away(value: float) -> float:
-    return math.copysign(math.floor(abs(value) + 0.5), value)
+    whole = math.floor(abs(value))
+    return math.copysign(whole + (abs(value) - whole >= 0.5), value)
 
 
-def _abs(arguments: Sequence[Value]) -> Value:
-    return fit(abs(number(arguments[0], "abs")), "abs")
-
-
-def _string(arguments: Sequence[Value]) -> Value:
-    return show(arguments[0])
-
-
-def show(value: Value) -> str:
-    """A value as text: strings as they are, the rest as JSON or as Kubernetes writes it."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, datetime):
-        return format_time(value)
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    try:
-        return json.dumps(value, default=show)
-    except RecursionError:
-        raise Misfit("the value is nested too deep to be shown") from None
-
-
-def _from_json(arguments: Sequence[Value]) -> Value:
+def _from_json(arguments: Sequence[Value], budget: Budget) -> Value:
     source = text(arguments[0], "fromJSON")
+    budget.spend(len(source) // 8)
     try:
-        value: Value = json.loads(source)
+        value: Value = json.loads(source, parse_int=_finite, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         raise Misfit("fromJSON: the string is not JSON") from None
     return value
 
 
-def _len(arguments: Sequence[Value]) -> Value:
-    (value,) = arguments
-    if not isinstance(value, str | list | dict):
-        raise Misfit(f"len needs a string, an array or a map, but got {type_name(value)}")
-    return len(value)
+def _finite(written: str) -> float:
+    value = float(written)
+    if not math.isfinite(value):
+        raise ValueError(written)
+    return value
 
 
-def _split(arguments: Sequence[Value]) -> Value:
-    source, separator = text(arguments[0], "split"), text(arguments[1], "split")
-    return list(source.split(separator) if separator else source)
+def _is(what: str, test: Callable[[float], bool]) -> Function:
+    return lambda arguments, _: test(float(number(arguments[0], what)))
 
 
-def _join(arguments: Sequence[Value]) -> Value:
-    separator = text(arguments[1], "join") if len(arguments) > 1 else ""
-    return separator.join(text(item, "join") for item in array(arguments[0], "join"))
+def _whole(value: Value, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Misfit(f"{what} needs an integer, but got {type_name(value)}")
+    return value
 
 
-def _get(arguments: Sequence[Value]) -> Value:
-    target, key = arguments
-    if isinstance(target, dict):
-        return mapping(target, "get").get(text(key, "get"))
-    if target is None:
-        return None
-    items, at = array(target, "get"), key
-    if not isinstance(at, int) or isinstance(at, bool):
-        raise Misfit(f"get needs an integer for an array, but got {type_name(key)}")
-    return items[at] if -len(items) <= at < len(items) else None
-
-
-def _date(arguments: Sequence[Value]) -> Value:
-    source = text(arguments[0], "date")
-    try:
-        return parse_time(source)
-    except ValueError:
-        pass
-    try:
-        return datetime.strptime(source, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise Misfit(f"date cannot read {_quoted(source)}; write 2026-01-31T12:00:00Z") from None
-
-
-def _duration(arguments: Sequence[Value]) -> Value:
-    source = text(arguments[0], "duration")
-    try:
-        return parse_duration(source)
-    except (ValueError, OverflowError):
-        raise Misfit(f"duration cannot read {_quoted(source)}; write 30s, 5m or 1h30m") from None
-
-
-def _edge(what: str, at: int) -> Function:
-    def call(arguments: Sequence[Value]) -> Value:
-        items = array(arguments[0], what)
-        return items[at] if items else None
+def _bits(what: str, how: Callable[[int, int], int]) -> Function:
+    def call(arguments: Sequence[Value], _: Budget) -> Value:
+        one, other = (_whole(argument, what) for argument in arguments)
+        if what.endswith(("shl", "shr")) and other < 0:
+            raise Misfit(f"invalid operation: negative shift count {other} (type int)")
+        return _signed(how(one, min(other, 64) if what.endswith(("shl", "shr")) else other))
 
     return call
 
 
-def _is(what: str, test: Callable[[float], bool]) -> Function:
-    return lambda arguments: test(float(number(arguments[0], what)))
+def _signed(value: int) -> int:
+    """The lowest 64 bits, the first of them the sign."""
+    kept = value & (2 * MAX_INTEGER + 1)
+    return kept - 2 * MAX_INTEGER - 2 if kept > MAX_INTEGER else kept
+
+
+def _unsigned(value: int) -> int:
+    return value & (2 * MAX_INTEGER + 1)
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    "asInt": _as_int,
-    "asFloat": _as_float,
+    **texts.FUNCTIONS,
+    **arrays.FUNCTIONS,
+    "asInt": _to_int("asInt"),
+    "asFloat": _to_float("asFloat"),
     "isNaN": _is("isNaN", math.isnan),
     "isInf": _is("isInf", math.isinf),
-    "isNil": lambda arguments: arguments[0] is None,
-    "default": lambda arguments: arguments[1] if arguments[0] is None else arguments[0],
-    "abs": _abs,
+    "isNil": lambda arguments, _: arguments[0] is None,
+    "default": lambda arguments, _: arguments[1] if arguments[0] is None else arguments[0],
+    "abs": lambda arguments, _: fit(abs(number(arguments[0], "abs")), "abs"),
     "ceil": _rounded("ceil", math.ceil),
     "floor": _rounded("floor", math.floor),
     "round": _rounded("round", _half_away),
@@ -196,28 +149,21 @@ FUNCTIONS: Mapping[str, Function] = {
     "max": _extreme("max", max),
     "mean": _mean,
     "median": _median,
-    "int": _as_int,
-    "float": _as_float,
-    "string": _string,
-    "type": lambda arguments: type_name(arguments[0]),
+    "int": _to_int("int"),
+    "float": _to_float("float"),
+    "string": lambda arguments, budget: bounded(formats.show(arguments[0], budget)),
+    "type": lambda arguments, _: type_name(arguments[0]),
+    "toJSON": lambda arguments, budget: bounded(formats.to_json(arguments[0], budget)),
     "fromJSON": _from_json,
-    "trim": lambda arguments: text(arguments[0], "trim").strip(),
-    "upper": lambda arguments: text(arguments[0], "upper").upper(),
-    "lower": lambda arguments: text(arguments[0], "lower").lower(),
-    "split": _split,
-    "join": _join,
-    "hasPrefix": lambda arguments: text(arguments[0], "hasPrefix").startswith(
-        text(arguments[1], "hasPrefix")
-    ),
-    "hasSuffix": lambda arguments: text(arguments[0], "hasSuffix").endswith(text(arguments[1], "hasSuffix")),
-    "indexOf": lambda arguments: text(arguments[0], "indexOf").find(text(arguments[1], "indexOf")),
-    "len": _len,
-    "first": _edge("first", 0),
-    "last": _edge("last", -1),
-    "keys": lambda arguments: list(mapping(arguments[0], "keys")),
-    "values": lambda arguments: list(mapping(arguments[0], "values").values()),
-    "get": _get,
-    "date": _date,
-    "duration": _duration,
+    "date": lambda arguments, _: times.read_date(*arguments),
+    "duration": lambda arguments, _: times.read_duration(arguments[0]),
+    "bitand": _bits("bitand", lambda one, other: one & other),
+    "bitor": _bits("bitor", lambda one, other: one | other),
+    "bitxor": _bits("bitxor", lambda one, other: one ^ other),
+    "bitnand": _bits("bitnand", lambda one, other: one & ~other),
+    "bitshl": _bits("bitshl", lambda one, other: one << other),
+    "bitshr": _bits("bitshr", lambda one, other: one >> other),
+    "bitushr": _bits("bitushr", lambda one, other: _unsigned(one) >> other),
+    "bitnot": lambda arguments, _: ~_whole(arguments[0], "bitnot"),
 }
 """Without `now` and the functions that take a predicate: the evaluator has those."""

@@ -1,7 +1,6 @@
 """Text to tree. Everything that can be known without a result is refused here, so admission can call it."""
 
 import re
-from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -9,33 +8,37 @@ from typing import Any
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
-from analysis.expressions import patterns
+from analysis.expressions import scope
 from analysis.expressions.errors import ConditionError
+from analysis.expressions.operators import Infix, Item, Pipe, Prefix, bounded, depth, nest
 from analysis.expressions.signatures import SIGNATURES
 from analysis.expressions.syntax import (
     Array,
     Binary,
     Call,
+    Chain,
     Closure,
+    Environment,
     Index,
+    Let,
     Literal,
     Map,
+    Method,
     Node,
     Pointer,
     Result,
+    Sequence,
     Slice,
     Ternary,
-    Unary,
+    Variable,
 )
 
 MAX_LENGTH = 4096
 """Characters of a condition; hand-written ones stay below 200."""
-MAX_DEPTH = 80
-"""Levels of nesting. Each costs a few Python frames, and the interpreter has 1,000."""
 
-_SAME = {"or": "||", "and": "&&", "not": "!", "^": "**"}
-_ORDERED = frozenset({"<", "<=", ">", ">="})
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(u\{[0-9a-fA-F]{1,6}\}|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.)", re.DOTALL
+)
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -57,7 +60,7 @@ def parse(text: str) -> Node:
             raise error.orig_exc from None
         raise
     assert isinstance(tree, Node)  # noqa: S101  the transformer builds nothing else
-    _check(tree, frozenset())
+    scope.check(tree)
     return tree
 
 
@@ -79,16 +82,6 @@ def _explain(error: UnexpectedInput, text: str) -> ConditionError:
     return ConditionError("the condition ends too early", position=len(text))
 
 
-def _depth(*children: Node | None) -> int:
-    return 1 + max((child.depth for child in children if child is not None), default=0)
-
-
-def _bounded(node: Node) -> Node:
-    if node.depth > MAX_DEPTH:
-        raise ConditionError(f"nested more than {MAX_DEPTH} deep", position=node.pos)
-    return node
-
-
 def _offset(token: Token) -> int:
     return token.start_pos or 0
 
@@ -100,22 +93,40 @@ def _unquote(token: Token) -> str:
 
     def decode(match: re.Match[str]) -> str:
         code = match[1]
-        if code[0] in "xuU" and len(code) > 1:
-            number = int(code[1:], 16)
+        if code[0] in "xXuU" and len(code) > 1:
+            number = int(code[1:].strip("{}"), 16)
             if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
                 raise ConditionError(
                     f'"\\{code}" is no character', position=_offset(token) + 1 + match.start()
                 )
             return chr(number)
         if len(code) == 3:
-            return chr(int(code, 8) & 0xFF)
+            return chr(int(code, 8))
         if code in _ESCAPES:
             return _ESCAPES[code]
-        if code in "\\'\"`":
+        if code in "\\'\"`?":
             return code
         raise ConditionError(f'unknown escape "\\{code}"', position=_offset(token) + 1 + match.start())
 
-    return _ESCAPE.sub(decode, raw[1:-1])
+    return _ESCAPE.sub(decode, raw[1:-1].replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _number(token: Token) -> int | float:
+    text = str(token).replace("_", "")
+    try:
+        if text[:1] == "0" and text[1:2] in tuple("xXbBoO"):
+            value: int | float = int(text, 0)
+        elif any(mark in text for mark in ".eE"):
+            value = float(text)
+        else:
+            value = int(text)
+    except ValueError:
+        raise ConditionError(f'"{token}" is no number', position=_offset(token)) from None
+    if isinstance(value, int) and value >= 2**63:
+        raise ConditionError("integer is larger than 64 bits", position=_offset(token))
+    if value == float("inf"):
+        raise ConditionError("float is larger than 64 bits", position=_offset(token))
+    return value
 
 
 @v_args(inline=True)
@@ -125,19 +136,44 @@ class _Builder(Transformer[Token, Node]):
     def start(self, node: Node) -> Node:
         return node
 
-    group = start
+    group = ended = start
+
+    def then(self, first: Node, second: Node) -> Node:
+        return bounded(Sequence(first.pos, depth(first, second), first, second))
+
+    def let(self, name: Token, value: Node, body: Node) -> Node:
+        return bounded(Let(_offset(name), depth(value, body), str(name), value, body))
+
+    def conditional(self, word: Token, test: Node, yes: Node, no: Node) -> Node:
+        return bounded(Ternary(_offset(word), depth(test, yes, no), test, yes, no))
+
+    def ternary(self, test: Node, yes: Node, no: Node) -> Node:
+        return bounded(Ternary(test.pos, depth(test, yes, no), test, yes, no))
+
+    def elvis(self, test: Node, no: Node) -> Node:
+        return bounded(Binary(test.pos, depth(test, no), "?:", test, no))
+
+    @v_args(inline=False)
+    def operand(self, parts: list[Any]) -> list[Item]:
+        return [*map(Prefix, parts[:-1]), parts[-1]]
+
+    def binary(self, operator: Token, operand: list[Item]) -> list[Item]:
+        return [Infix(operator), *operand]
+
+    def negated(self, word: Token, operator: Token, operand: list[Item]) -> list[Item]:
+        if operator in ("or", "and"):
+            raise ConditionError(f'unexpected "{operator}"', position=_offset(operator))
+        return [Infix(operator, negated=True), *operand]
+
+    def pipe(self, function: Token, arguments: tuple[Node, ...]) -> list[Item]:
+        return [Pipe(lambda value: self.call(function, (value, *arguments)))]
+
+    @v_args(inline=False)
+    def operation(self, parts: list[list[Item]]) -> Node:
+        return nest([item for part in parts for item in part])
 
     def number(self, token: Token) -> Node:
-        text = str(token).replace("_", "")
-        if text[:1] == "0" and text[1:2] in tuple("xXbBoO"):
-            value: int | float = int(text, 0) if len(text) > 2 else 0
-        elif any(mark in text for mark in ".eE"):
-            value = float(text)
-        else:
-            value = int(text)
-        if isinstance(value, int) and value >= 2**63:
-            raise ConditionError("integer is larger than 64 bits", position=_offset(token))
-        return Literal(_offset(token), 1, value)
+        return Literal(_offset(token), 1, _number(token))
 
     def string(self, token: Token) -> Node:
         return Literal(_offset(token), 1, _unquote(token))
@@ -154,98 +190,70 @@ class _Builder(Transformer[Token, Node]):
     def name(self, word: Token) -> Node:
         if word == "result":
             return Result(_offset(word), 1)
-        if word in SIGNATURES:
-            raise ConditionError(f'"{word}" is a function; call it: {word}(...)', position=_offset(word))
-        raise ConditionError(
-            f'unknown name "{word}"; what was measured is called "result"', position=_offset(word)
-        )
+        if word == "$env":
+            return Environment(_offset(word), 1)
+        return Variable(_offset(word), 1, str(word))
 
     def pointer(self, token: Token) -> Node:
         if token not in {"#", "#index", "#acc"}:
-            raise ConditionError(
-                f'unknown pointer "{token}"; there are #, #index and #acc', position=_offset(token)
-            )
+            raise ConditionError(f"unknown pointer {token}", position=_offset(token))
         return Pointer(_offset(token), 1, str(token))
 
     def pointer_member(self, token: Token) -> Node:
         at = _offset(token)
         return Index(at, 2, Pointer(at, 1, "#"), Literal(at, 1, str(token)), False)
 
-    def unary(self, operator: Token, operand: Node) -> Node:
-        symbol = _SAME.get(str(operator), str(operator))
-        return _bounded(Unary(_offset(operator), _depth(operand), symbol, operand))
-
-    def binary(self, left: Node, operator: Token, right: Node) -> Node:
-        symbol = _SAME.get(str(operator), str(operator))
-        return _bounded(Binary(_offset(operator), _depth(left, right), symbol, left, right))
-
-    @v_args(inline=False)
-    def comparator(self, tokens: list[Token]) -> Token:
-        if len(tokens) == 1:
-            return tokens[0]
-        return Token("WORD_OPERATOR", f"not {tokens[1]}", start_pos=tokens[0].start_pos)
-
-    @v_args(inline=False)
-    def chain(self, parts: list[Any]) -> Node:
-        """`a < b < c` is `a < b && b < c`; other comparisons nest to the left."""
-        node: Node = parts[0]
-        previous = ""
-        for operator, left, right in _triples(parts):
-            symbol = str(operator)
-            if symbol in _ORDERED and previous in _ORDERED:
-                link = self.binary(left, operator, right)
-                node = self.binary(node, Token("AND_SIGN", "&&", start_pos=operator.start_pos), link)
-            else:
-                node = self._compare(node, operator, right)
-            previous = symbol
-        return node
-
-    def _compare(self, left: Node, operator: Token, right: Node) -> Node:
-        symbol = str(operator)
-        if not symbol.startswith("not "):
-            return self.binary(left, operator, right)
-        positive = Token("WORD_OPERATOR", symbol.removeprefix("not "), start_pos=operator.start_pos)
-        inner = self.binary(left, positive, right)
-        return _bounded(Unary(_offset(operator), _depth(inner), "!", inner))
-
-    def ternary(self, test: Node, yes: Node, no: Node) -> Node:
-        return _bounded(Ternary(test.pos, _depth(test, yes, no), test, yes, no))
-
-    def elvis(self, test: Node, no: Node) -> Node:
-        return _bounded(Binary(test.pos, _depth(test, no), "?:", test, no))
-
     def member(self, target: Node, token: Token) -> Node:
-        key = Literal(_offset(token), 1, str(token))
-        return _bounded(Index(_offset(token), _depth(target), target, key, False))
+        return self._member(target, token, optional=False)
 
     def optional_member(self, target: Node, token: Token) -> Node:
+        return self._member(target, token, optional=True)
+
+    def _member(self, target: Node, token: Token, *, optional: bool) -> Node:
+        body, chained = _unchained(target)
         key = Literal(_offset(token), 1, str(token))
-        return _bounded(Index(_offset(token), _depth(target), target, key, True))
+        node = Index(_offset(token), depth(body), body, key, optional)
+        return _chained(node) if chained or optional else bounded(node)
+
+    def method(self, target: Node, token: Token, arguments: tuple[Node, ...]) -> Node:
+        return self._method(target, token, arguments, optional=False)
+
+    def optional_method(self, target: Node, token: Token, arguments: tuple[Node, ...]) -> Node:
+        return self._method(target, token, arguments, optional=True)
+
+    def _method(self, target: Node, token: Token, arguments: tuple[Node, ...], *, optional: bool) -> Node:
+        body, chained = _unchained(target)
+        node = Method(_offset(token), depth(body, *arguments), body, str(token), arguments, optional)
+        return _chained(node) if chained or optional else bounded(node)
 
     def index(self, target: Node, key: Node) -> Node:
-        return _bounded(Index(key.pos, _depth(target, key), target, key, False))
+        return bounded(Index(key.pos, depth(target, key), target, key, False))
 
     def optional_index(self, target: Node, key: Node) -> Node:
-        return _bounded(Index(key.pos, _depth(target, key), target, key, True))
+        return _chained(Index(key.pos, depth(target, key), target, key, True))
 
     def slice(self, target: Node, start: Node | None, end: Node | None) -> Node:
-        return _bounded(Slice(target.pos, _depth(target, start, end), target, start, end))
+        return bounded(Slice(target.pos, depth(target, start, end), target, start, end))
 
     @v_args(inline=False)
     def array(self, items: list[Node]) -> Node:
         pos = items[0].pos if items else 0
-        return _bounded(Array(pos, _depth(*items), tuple(items)))
+        return bounded(Array(pos, depth(*items), tuple(items)))
 
-    def entry(self, key: Token, value: Node) -> tuple[str, Node]:
-        return (_unquote(key) if key.type == "STRING" else str(key), value)
+    def entry(self, key: Token, value: Node) -> tuple[Node, Node]:
+        name = _unquote(key) if key.type == "STRING" else str(key)
+        return Literal(_offset(key), 1, name), value
+
+    def computed_entry(self, key: Node, value: Node) -> tuple[Node, Node]:
+        return key, value
 
     @v_args(inline=False)
-    def map(self, entries: list[tuple[str, Node]]) -> Node:
-        values = [value for _, value in entries]
-        return _bounded(Map(values[0].pos if values else 0, _depth(*values), tuple(entries)))
+    def map(self, entries: list[tuple[Node, Node]]) -> Node:
+        nodes = [node for pair in entries for node in pair]
+        return bounded(Map(nodes[0].pos if nodes else 0, depth(*nodes), tuple(entries)))
 
     def closure(self, body: Node) -> Node:
-        return _bounded(Closure(body.pos, _depth(body), body))
+        return bounded(Closure(body.pos, depth(body), body))
 
     @v_args(inline=False)
     def arguments(self, arguments: list[Node]) -> Any:
@@ -254,7 +262,7 @@ class _Builder(Transformer[Token, Node]):
     def call(self, function: Token, arguments: tuple[Node, ...]) -> Node:
         signature = SIGNATURES.get(str(function))
         if signature is None:
-            raise ConditionError(f'unknown function "{function}"', position=_offset(function))
+            raise ConditionError(f"unknown name {function}", position=_offset(function))
         if not signature.least <= len(arguments) <= signature.most:
             raise ConditionError(
                 f"{function} takes {signature.usage}, not {len(arguments)} arguments",
@@ -266,55 +274,13 @@ class _Builder(Transformer[Token, Node]):
             else Closure(argument.pos, argument.depth + 1, argument)
             for place, argument in enumerate(arguments)
         )
-        return _bounded(Call(_offset(function), _depth(*wrapped), str(function), wrapped))
-
-    def piped(self, value: Node, function: Token, arguments: tuple[Node, ...]) -> Node:
-        return self.call(function, (value, *arguments))
+        return bounded(Call(_offset(function), depth(*wrapped), str(function), wrapped))
 
 
-def _triples(parts: list[Any]) -> Iterator[tuple[Token, Node, Node]]:
-    for at in range(1, len(parts), 2):
-        yield parts[at], parts[at - 1], parts[at + 1]
+def _unchained(target: Node) -> tuple[Node, bool]:
+    """A row of `.` goes on where a chain ended; brackets and parentheses begin anew."""
+    return (target.body, True) if isinstance(target, Chain) else (target, False)
 
 
-def _check(node: Node, pointers: frozenset[str]) -> None:
-    """Refuse what no result can make right: `#` outside of a predicate, and patterns that do not compile."""
-    match node:
-        case Pointer(name=name, pos=pos) if name not in pointers:
-            where = "reduce" if name == "#acc" else "a predicate"
-            raise ConditionError(f'"{name}" has a meaning only inside of {where}', position=pos)
-        case Call(function=function, arguments=arguments):
-            signature = SIGNATURES[function]
-            inner = pointers | {"#", "#index"} | ({"#acc"} if function == "reduce" else set())
-            for place, argument in enumerate(arguments):
-                if isinstance(argument, Closure):
-                    if place != signature.predicate:
-                        raise ConditionError(f"{function} takes no predicate here", position=argument.pos)
-                    _check(argument.body, inner)
-                else:
-                    _check(argument, pointers)
-        case Binary(operator="matches", left=left, right=Literal(value=str(pattern), pos=pos)):
-            try:
-                patterns.compile(pattern)
-            except patterns.PatternError as error:
-                raise ConditionError(f'pattern "{pattern}": {error}', position=pos) from None
-            _check(left, pointers)
-        case _:
-            for child in _children(node):
-                _check(child, pointers)
-
-
-_CHILDREN: dict[type[Node], Callable[[Any], tuple[Node | None, ...]]] = {
-    Unary: lambda node: (node.operand,),
-    Binary: lambda node: (node.left, node.right),
-    Ternary: lambda node: (node.test, node.yes, node.no),
-    Index: lambda node: (node.target, node.key),
-    Slice: lambda node: (node.target, node.start, node.end),
-    Array: lambda node: node.items,
-    Map: lambda node: tuple(value for _, value in node.entries),
-}
-
-
-def _children(node: Node) -> tuple[Node, ...]:
-    children = _CHILDREN.get(type(node), lambda _: ())(node)
-    return tuple(child for child in children if child is not None)
+def _chained(node: Node) -> Node:
+    return bounded(Chain(node.pos, node.depth + 1, node))

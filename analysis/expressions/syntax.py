@@ -33,6 +33,35 @@ class Pointer(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Environment(Node):
+    """`$env`: the map of all names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Node):
+    """A name that `let` gave a value."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Let(Node):
+    """`let name = value; body`."""
+
+    name: str
+    value: Node
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(Node):
+    """`first; second`: the value of the second."""
+
+    first: Node
+    second: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Unary(Node):
     """`not x`, `!x`, `-x`, `+x`."""
 
@@ -60,11 +89,28 @@ class Ternary(Node):
 
 @dataclass(frozen=True, slots=True)
 class Index(Node):
-    """`x[key]` and `x.key`; with `optional` (`?.`), nil where x is nil."""
+    """`x[key]` and `x.key`; with `optional` (`?.`), the whole chain is nil where x is nil."""
 
     target: Node
     key: Node
     optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Node):
+    """`x.name(arguments)`, of a time or a duration."""
+
+    target: Node
+    name: str
+    arguments: tuple[Node, ...]
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Node):
+    """A row of `.` with a `?.` in it: where that finds nil, the row ends there and is nil."""
+
+    body: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +131,9 @@ class Array(Node):
 
 @dataclass(frozen=True, slots=True)
 class Map(Node):
-    """`{a: 1}`."""
+    """`{a: 1, ("b" + "c"): 2}`."""
 
-    entries: tuple[tuple[str, Node], ...]
+    entries: tuple[tuple[Node, Node], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,52 @@ Value = object
 """None, bool, int, float, str, list, dict, datetime or timedelta; what JSON gives, and times."""
 
 MAX_INTEGER = 2**63 - 1
+MAX_STEPS = 50_000
+"""Nodes visited and elements looked at; about 50 ms."""
+MAX_TEXT = 65_536
+"""Characters of a string that a condition makes."""
+MAX_NESTING = 60
+"""How deep a value may be nested that is compared, shown or flattened."""
 
 
 class Misfit(Exception):
     """An operation does not fit its operands; the evaluator adds the place, as a ConditionError."""
+
+
+class Budget:
+    """The work that one evaluation may do, counted and never timed."""
+
+    def __init__(self, steps: int = MAX_STEPS) -> None:
+        self.limit = steps
+        self.spent = 0
+
+    def spend(self, steps: int) -> None:
+        """Count work before it is done.
+
+        Raises:
+            Misfit: it would be too much.
+        """
+        self.spent += steps
+        if self.spent > self.limit:
+            raise Misfit(f"needs more than {self.limit} steps on this result")
+
+    def nest(self, depth: int) -> None:
+        """Count one value in a nested one.
+
+        Raises:
+            Misfit: it is nested too deep, or there are too many.
+        """
+        self.spend(1)
+        if depth > MAX_NESTING:
+            raise Misfit("the value is nested too deep")
+
+
+class AnyMap(dict[object, Value]):
+    """A map whose keys need not be strings; see `key`."""
+
+
+class Groups(AnyMap):
+    """What groupBy makes: a group that does not exist is empty."""
 
 
 _NAMES: tuple[tuple[type, str], ...] = (
@@ -23,14 +65,21 @@ _NAMES: tuple[tuple[type, str], ...] = (
     (list, "array"),
     (tuple, "array"),
     (dict, "map"),
-    (datetime, "time"),
-    (timedelta, "duration"),
+    (datetime, "time.Time"),
+    (timedelta, "time.Duration"),
 )
 
 
 def type_name(value: Value) -> str:
-    """The type as users know it."""
+    """The type as the function `type` says it."""
     return next((name for kind, name in _NAMES if isinstance(value, kind)), "nil")
+
+
+def key(value: Value) -> object:
+    """The key of an AnyMap for this value: 1, 1.0 and true are three."""
+    if isinstance(value, list | dict):
+        raise Misfit(f"cannot use {type_name(value)} as a key of a map")
+    return value if isinstance(value, str) else (type_name(value), value)
 
 
 def is_number(value: Value) -> bool:
@@ -50,16 +99,17 @@ def number(value: Value, what: str) -> int | float:
 
 
 def integer(value: Value, what: str) -> int:
-    """The value as an integer; a float without a fraction is one, because JSON does not tell them apart.
+    """The value as an integer, of which the fraction is cut off.
 
     Raises:
-        Misfit: it is none.
+        Misfit: it is no number, or too large.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_INTEGER:
-        return int(value)
-    raise Misfit(f"{what} needs an integer, but got {type_name(value)}")
+    exact = number(value, what)
+    if isinstance(exact, int):
+        return exact
+    if not math.isfinite(exact) or abs(exact) > MAX_INTEGER:
+        raise Misfit(f"{what} needs an integer, but got {exact}")
+    return int(exact)
 
 
 def text(value: Value, what: str) -> str:
@@ -84,7 +134,7 @@ def array(value: Value, what: str) -> list[Value]:
     return cast("list[Value]", value)
 
 
-def mapping(value: Value, what: str) -> Mapping[str, Value]:
+def mapping(value: Value, what: str) -> Mapping[object, Value]:
     """The value as a map.
 
     Raises:
@@ -92,7 +142,7 @@ def mapping(value: Value, what: str) -> Mapping[str, Value]:
     """
     if not isinstance(value, dict):
         raise Misfit(f"{what} needs a map, but got {type_name(value)}")
-    return cast("Mapping[str, Value]", value)
+    return cast("Mapping[object, Value]", value)
 
 
 def fit(value: int | float, what: str) -> int | float:
@@ -106,22 +156,77 @@ def fit(value: int | float, what: str) -> int | float:
     return value
 
 
-def equal(left: Value, right: Value, depth: int = 0) -> bool:
-    """Whether two values are the same: 1 equals 1.0, but not true, and NaN equals nothing.
+def bounded(made: str) -> str:
+    """The string that a condition made, if it is not too long.
 
     Raises:
-        Misfit: they are nested deeper than anyone's metrics are.
+        Misfit: it is.
     """
-    if depth > 60:
-        raise Misfit("the values are nested too deep to be compared")
+    if len(made) > MAX_TEXT:
+        raise Misfit(f"the string would have more than {MAX_TEXT} characters")
+    return made
+
+
+def measured(result: object, budget: Budget, depth: int = 0) -> Value:
+    """A result as providers of upstream give it: every number of it is a float.
+
+    Raises:
+        Misfit: it is nested too deep, or too large to look through.
+    """
+    budget.nest(depth)
+    if isinstance(result, dict):
+        return {str(name): measured(value, budget, depth + 1) for name, value in result.items()}
+    if isinstance(result, list | tuple):
+        return [measured(value, budget, depth + 1) for value in result]
+    if isinstance(result, int) and not isinstance(result, bool):
+        return _float(result)
+    return result
+
+
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def equal(left: Value, right: Value, budget: Budget, depth: int = 0) -> bool:
+    """Whether two values are the same: 1 equals 1.0, but not true, and NaN equals nothing.
+
+    In maps the types of numbers must be the same, too, as in Go.
+
+    Raises:
+        Misfit: they are nested too deep, or there is too much to compare.
+    """
+    budget.nest(depth)
     if is_number(left) and is_number(right):
-        return left == right
+        return _same_number(cast("float", left), cast("float", right))
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(
-            equal(one, other, depth + 1) for one, other in zip(left, right, strict=True)
+            equal(one, other, budget, depth + 1) for one, other in zip(left, right, strict=True)
         )
+    return _identical(left, right, budget, depth)
+
+
+def _same_number(left: float, right: float) -> bool:
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left) == float(right)
+    return left == right
+
+
+def _identical(left: Value, right: Value, budget: Budget, depth: int) -> bool:
+    """Whether two values are of one type and the same: what Go's reflect.DeepEqual says."""
+    budget.nest(depth)
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(left[key], right[key], depth + 1) for key in left)
+        return left.keys() == right.keys() and all(
+            _identical(left[name], right[name], budget, depth + 1) for name in left
+        )
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(
+            _identical(one, other, budget, depth + 1) for one, other in zip(left, right, strict=True)
+        )
+    if isinstance(left, str) and isinstance(right, str):
+        budget.spend(len(left) // 64)
     return type(left) is type(right) and left == right
 
 
@@ -152,7 +257,10 @@ def power(base: float, exponent: float) -> float:
         odd = exponent == math.floor(exponent) and exponent % 2 == 1
         return -math.inf if base < 0 and odd else math.inf
     except ValueError:
-        return math.inf if base == 0 else math.nan
+        odd = exponent == math.floor(exponent) and exponent % 2 == 1
+        if base == 0:
+            return math.copysign(math.inf, base) if odd else math.inf
+        return math.nan
 
 
 def divide(left: float, right: float) -> float:
