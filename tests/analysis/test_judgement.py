@@ -79,7 +79,8 @@ def test_a_condition_that_does_not_fit_is_an_error_that_quotes_it_and_the_result
     outcome = judged("up", "result >= 0.95")
     assert outcome.phase == "Error"
     assert outcome.message == (
-        'condition "result >= 0.95" on result "up": cannot compare string >= float (character 8)'
+        'condition "result >= 0.95" on result "up": '
+        "invalid operation: >= (mismatched types string and float64) (character 8)"
     )
 
 

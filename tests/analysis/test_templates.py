@@ -222,7 +222,7 @@ def test_a_metric_that_cannot_work_is_refused_before_the_run_exists():
     with pytest.raises(InvalidSpec) as caught:
         started({"t": template(metric("m", successCondition="reslt > 1"))}, "t")
     assert caught.value.field == ".spec.metrics[0].successCondition"
-    assert 'unknown name "reslt"' in caught.value.message
+    assert "unknown name reslt" in caught.value.message
 
 
 def test_a_condition_with_a_secret_in_it_is_left_for_later():
@@ -239,7 +239,7 @@ def test_a_condition_with_a_secret_in_it_is_left_for_later():
             ".spec.metrics[0].successCondition",
             'ends too early (character 12); one with "#" in it needs quotes in YAML',
         ),
-        ({"failureCondition": "result ="}, ".spec.metrics[0].failureCondition", "unexpected character"),
+        ({"failureCondition": "result ="}, ".spec.metrics[0].failureCondition", "unexpected"),
         (
             {"provider": {"web": {"url": "http://x/", "jsonPath": "{$..a}"}}},
             ".spec.metrics[0].provider.web.jsonPath",
