@@ -1,11 +1,15 @@
 """Canary and stable, counted by a real Prometheus and compared after every look."""
 
+import json
+
 import pytest
 
 from rollouts.api.analysis import AnalysisRun, MetricResult
 from rollouts.api.meta import Object
 from rollouts.client import Client
-from tests.e2e.live import Live
+from rollouts.kube.client import Client as Kube
+from rollouts.kube.resources import ANALYSIS_RUNS
+from tests.e2e.live import Live, until
 from tests.e2e.shop import host, pause, traffic, weighted
 from tests.prometheus.server import Prometheus
 
@@ -87,3 +91,52 @@ async def test_a_canary_that_is_as_good_as_stable_passes_by_what_was_counted(
     # Three tenths of a hundred a second for four looks of three seconds, about.
     assert 150 < result.evidence.canary.requests < 600
     assert result.evidence.reference.requests > result.evidence.canary.requests
+
+
+async def test_series_of_both_sides_are_compared_by_rank(
+    live: Live, cd: Client, kube: Kube, prometheus: Prometheus
+) -> None:
+    """A canary that fails one request in five, and one that is stable itself."""
+    await live.know_images({"shop:bad": {"env": {"ERROR_RATE": "0.2"}}})
+    await live.apply(cd.namespace, *weighted(cd.namespace, {"setWeight": 50}, pause()))
+    await cd.rollouts.wait_for("shop", timeout=30)
+    await cd.rollouts.set_image("shop", {"*": "shop:bad"})
+    await cd.rollouts.wait_for("shop", "Paused", timeout=30)
+
+    def share(service: str) -> str:
+        rate = f'envoy_cluster_upstream_rq_xx{{envoy_cluster_name="{cd.namespace}/{service}/80"'
+        bad = f'sum(rate({rate},envoy_response_code_class="5"}}[3s])) or vector(0)'
+        return f"({bad}) / sum(rate({rate}}}[3s]))"
+
+    def metric(name: str, canary: str) -> Object:
+        arms = {"canary": {"query": share(canary)}, "stable": {"query": share("shop-stable")}}
+        points = {"start": 'now() - duration("12s")', "end": "now()", "step": "1s"}
+        return {
+            "name": name,
+            "initialDelay": "15s",
+            "judge": {"kayenta": {"direction": "increase", "mustHaveData": True}},
+            "provider": {
+                "prometheus": {"address": prometheus.url, "arms": arms, "rangeQuery": points},
+            },
+        }
+
+    run = {
+        "apiVersion": ANALYSIS_RUNS.api_version,
+        "kind": "AnalysisRun",
+        "metadata": {"name": "ranks"},
+        "spec": {"metrics": [metric("bad", "shop-canary"), metric("same", "shop-stable")]},
+    }
+    async with traffic(live, host(cd.namespace), per_second=100):
+        await kube.create(ANALYSIS_RUNS, run, cd.namespace)
+
+        async def ended() -> AnalysisRun | None:
+            found: AnalysisRun = await cd.analysis_runs.get("ranks")
+            return found if found.status.phase in ("Successful", "Failed", "Error", "Inconclusive") else None
+
+        seen: AnalysisRun = await until(ended, limit=60)
+    results = {result.name: result for result in seen.status.metric_results}
+    value = json.loads(results["bad"].measurements[-1].value)
+    assert len(value["canary"]) == len(value["stable"]) == 13
+    assert [x for x in value["stable"] if x is not None] == [0] * (13 - value["stable"].count(None))
+    assert (results["bad"].phase, results["same"].phase) == ("Failed", "Successful"), results
+    assert seen.status.phase == "Failed"

@@ -31,11 +31,11 @@ class Envoy:
 
     def __init__(self):
         self.good, self.bad, self.slow = Counter(), Counter(), Counter()
-        self.code, self.text = 200, None
+        self.code, self.text = 200, ...
 
     async def answer(self, path, query):
         text = "".join(f"{line}\n" for side in SIDES for line in self.lines(side))
-        body = text if self.text is None else self.text
+        body = text if self.text is ... else self.text
         return Response(code=self.code, body=body, headers={"content-type": "text/plain"})
 
     def lines(self, side):
@@ -176,7 +176,9 @@ async def test_a_look_long_after_the_last_one_counts_all_that_was_in_between():
     assert values(await world.look(after=3600)) == errors((500, 0), (600, 0))
 
 
-@pytest.mark.parametrize("cut", ["envoy_cluster_upstream_rq_xx{a=", "<html>Sign in</html>\n", '{"a": 1}\n'])
+@pytest.mark.parametrize(
+    "cut", ["envoy_cluster_upstream_rq_xx{a=", "<html>Sign in</html>\n", '{"a": 1}\n', {"a": 1}, None]
+)
 def test_after_looks_that_failed_nothing_is_missing(cut):
     @virtually
     async def story():
@@ -189,7 +191,7 @@ def test_after_looks_that_failed_nothing_is_missing(cut):
             failed = await world.look(after=10)
             assert failed.phase == "Error"
             assert "not in Prometheus' text format, or were cut off" in failed.message
-        world.envoy.text = None
+        world.envoy.text = ...
         world.envoy.code = 503
         assert (await world.look(after=10)).phase == "Error"
         world.envoy.code = 200
@@ -371,9 +373,9 @@ def test_every_request_of_the_canary_counts_exactly_once(steps):
                     world.run, world.metric, world.previous
                 )
                 continue
-            world.envoy.text = "cut" if how == "fails" else None
+            world.envoy.text = "cut" if how == "fails" else ...
             note(await world.look(after=3 if how == "early" else 10))
-        world.envoy.text = None
+        world.envoy.text = ...
         world.envoy.good.update(canary=1)
         note(await world.look(after=10))
         good, bad = world.envoy.good["canary"], world.envoy.bad["canary"]
