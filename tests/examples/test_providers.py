@@ -9,7 +9,7 @@ from rollouts.api.providers import MetricProvider
 from tests.places import REPOSITORY
 
 PROVIDERS = [str(info.alias) for info in MetricProvider.model_fields.values()]
-TOLD = re.findall(r"^## (\w+)", (REPOSITORY / "docs" / "providers.md").read_text(), re.MULTILINE)
+TOLD = re.findall(r"^##+ (\w+)$", (REPOSITORY / "docs" / "providers.md").read_text(), re.MULTILINE)
 SHOWN = {
     name
     for path in (REPOSITORY / "examples").rglob("*.yaml")
@@ -23,6 +23,11 @@ SHOWN = {
 @pytest.mark.parametrize("name", [name for name in PROVIDERS if name != "job"])
 def test_a_provider_has_an_example(name: str) -> None:
     assert name in SHOWN
+
+
+@pytest.mark.parametrize("name", [name for name in PROVIDERS if name not in ("job", "traffic")])
+def test_a_provider_is_told_of(name: str) -> None:
+    assert name in TOLD
 
 
 @pytest.mark.parametrize("name", TOLD)
