@@ -202,8 +202,9 @@ def covers(
 ) -> tuple[datetime, datetime]:
     """The time that a value counts for: from when, and until when.
 
-    A provider tells it as `at` and either `from` or `window` in the metadata. Otherwise what is counted
-    reaches back to the look before, or to the start of the run, and any other value is of the moment.
+    Of counts the provider may tell it, as `at` and either `from` or `window` in the metadata; otherwise they
+    reach back to the look before, or to the start of the run. Any other value is of the moment, or of the
+    `window` before it: a source that answers the same for ever must not be able to stop time.
 
     Args:
         measurement: Finished.
@@ -211,13 +212,16 @@ def covers(
         started: When the run started.
         counting: Whether the value is counted since the look before.
     """
-    end = moment(measurement.metadata.get("at", "")) or measurement.finished_at or started
-    noted = moment(result.metadata.get(LOOKED_AT, "")) if result else None
+    end = measurement.finished_at or started
     window = _window(measurement)
+    if not counting:
+        return end - (window or timedelta()), end
+    end = moment(measurement.metadata.get("at", "")) or end
     begin = moment(measurement.metadata.get("from", ""))
-    if begin is None and window is None:
-        begin = (noted or started) if counting else end
-    return begin or end - (window or timedelta()), end
+    if begin is None and window is not None:
+        begin = end - window
+    noted = moment(result.metadata.get(LOOKED_AT, "")) if result else None
+    return begin or noted or started, end
 
 
 def _window(measurement: Measurement) -> timedelta | None:

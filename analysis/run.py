@@ -14,6 +14,7 @@ from analysis.assessment import Verdict, assess, count_phases, last, proven, sum
 from analysis.judgement import COMPLETED, NOT_JUDGED, VERDICT, Judged, not_counted, not_judged, under_way
 from analysis.schedule import Task, Times, due, gave_up, next_time
 from analysis.scoring import ends_run, score
+from analysis.soundness import clipped
 from analysis.templates import require_valid
 from analysis.validation import matching
 from rollouts.api.analysis import (
@@ -29,6 +30,8 @@ from rollouts.api.errors import InvalidSpec
 
 TERMINATED = "Run Terminated"
 """What the message of a run says that was ended before its time; upstream's words."""
+ROOM = 600_000
+"""Characters that the measurements of a run take together; an object of the API has about a million."""
 KEPT_MEASUREMENTS = 10
 """Measurements kept for each metric, unless the run says otherwise."""
 
@@ -86,7 +89,10 @@ def plan(run: AnalysisRun, now: datetime) -> RunPlan:
     phase, message = _verdict(run, metrics, results, dry, stopping=stopping)
     if terminated and phase in COMPLETED and not message.startswith(TERMINATED):
         message = f"{TERMINATED}: {message}" if message else TERMINATED
-    trimmed = tuple(_trim(result, kept.get(result.name, KEPT_MEASUREMENTS)) for result in results.values())
+    room = ROOM // max(len(metrics), 1)
+    trimmed = tuple(
+        _trim(result, kept.get(result.name, KEPT_MEASUREMENTS), room) for result in results.values()
+    )
     status = run.status.model_copy(
         update={
             "phase": phase,
@@ -231,7 +237,7 @@ def _refuse(run: AnalysisRun, error: InvalidSpec, now: datetime) -> RunPlan:
     status = run.status.model_copy(
         update={
             "phase": "Error",
-            "message": f"Analysis spec invalid: {error}",
+            "message": clipped(f"Analysis spec invalid: {error}"),
             "started_at": run.status.started_at or now,
             "completed_at": now,
         }
@@ -272,10 +278,23 @@ def _verdict(
     return summarise(metrics, results, dry, stopping=stopping, scored=scored)
 
 
-def _trim(result: MetricResult, limit: int) -> MetricResult:
-    if len(result.measurements) <= limit:
+def _trim(result: MetricResult, limit: int, room: int) -> MetricResult:
+    """The newest measurements, so many as are asked for and fit; one at least."""
+    kept = 0
+    for measurement in reversed(result.measurements[-limit:]):
+        room -= _size(measurement)
+        if kept and room < 0:
+            break
+        kept += 1
+    if kept == len(result.measurements):
         return result
-    return result.model_copy(update={"measurements": result.measurements[-limit:]})
+    return result.model_copy(update={"measurements": result.measurements[-kept:]})
+
+
+def _size(measurement: Measurement) -> int:
+    """About how many characters it takes in the status."""
+    metadata = sum(len(name) + len(text) for name, text in measurement.metadata.items())
+    return 200 + len(measurement.value) + len(measurement.message) + metadata
 
 
 def _events(before: AnalysisRunStatus, after: AnalysisRunStatus) -> tuple[RunEvent, ...]:

@@ -14,6 +14,7 @@ from analysis.judgement import COMPLETED, Judged
 from analysis.looks import conclude
 from analysis.providers.registry import Providers, provider_of
 from analysis.schedule import Task
+from analysis.soundness import clipped, sound
 from rollouts.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, Metric
 from rollouts.api.errors import InvalidSpec, RolloutsError
 from rollouts.api.meta import Object, dump
@@ -90,7 +91,7 @@ class AnalysisRunReconciler:
 
     async def _refuse(self, seen: Object, error: InvalidSpec, now: datetime) -> None:
         """A run that cannot even be read ends in Error; the rollout that waits for it learns why."""
-        message = f"Analysis spec invalid: {error}"
+        message = clipped(f"Analysis spec invalid: {error}")
         status = AnalysisRunStatus(phase="Error", message=message, started_at=now, completed_at=now)
         await write_status(self._client, ANALYSIS_RUNS, seen, dump(status))
         self._recorder.record(seen, "AnalysisRunError", message, "Warning")
@@ -177,8 +178,7 @@ class AnalysisRunReconciler:
         except RolloutsError as error:
             taken = _failed(started, str(error))
         now = self._clock()
-        sound = taken.model_copy(update={"started_at": taken.started_at or started})
-        return _hidden(conclude(run, metric, sound, now), secrets)
+        return _shown(conclude(run, metric, sound(taken, started, now), now), secrets)
 
     async def _secrets(self, run: AnalysisRun) -> dict[str, str]:
         """The values of the arguments that come from Secrets, read anew for each measurement."""
@@ -236,12 +236,15 @@ def time_to_live(run: AnalysisRun) -> int | None:
     return special if special is not None else strategy.seconds_after_completion
 
 
-def _hidden(judged: Judged, secrets: tuple[str, ...]) -> Judged:
-    """Without the secrets wherever words of the source or of the spec stand; notes hold numbers and times."""
+def _shown(judged: Judged, secrets: tuple[str, ...]) -> Judged:
+    """As it may be shown: words of the source or of the spec without secrets, and not too many of them.
+
+    The notes of a judge hold numbers and times, which must stay as they are.
+    """
     measurement, evidence = judged.measurement, judged.evidence
     shown = measurement.model_copy(
         update={
-            "message": arguments.redact(measurement.message, secrets),
+            "message": clipped(arguments.redact(measurement.message, secrets)),
             "value": arguments.redact(measurement.value, secrets),
             "metadata": {
                 name: arguments.redact(text, secrets) for name, text in measurement.metadata.items()
@@ -249,7 +252,9 @@ def _hidden(judged: Judged, secrets: tuple[str, ...]) -> Judged:
         }
     )
     if evidence is not None:
-        texts = {name: arguments.redact(getattr(evidence, name), secrets) for name in ("query", "reason")}
+        texts = {
+            name: clipped(arguments.redact(getattr(evidence, name), secrets)) for name in ("query", "reason")
+        }
         evidence = evidence.model_copy(update=texts)
     return replace(judged, measurement=shown, evidence=evidence)
 
