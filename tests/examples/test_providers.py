@@ -9,7 +9,8 @@ from rollouts.api.providers import MetricProvider
 from tests.places import REPOSITORY
 
 PROVIDERS = [str(info.alias) for info in MetricProvider.model_fields.values()]
-TOLD = re.findall(r"^##+ (\w+)$", (REPOSITORY / "docs" / "providers.md").read_text(), re.MULTILINE)
+PAGE = REPOSITORY / "docs" / "providers.md"
+TOLD = re.findall(r"^##+ (\w+)$", PAGE.read_text(), re.MULTILINE)
 SHOWN = {
     name
     for path in (REPOSITORY / "examples").rglob("*.yaml")
@@ -25,7 +26,7 @@ def test_a_provider_has_an_example(name: str) -> None:
     assert name in SHOWN
 
 
-@pytest.mark.parametrize("name", [name for name in PROVIDERS if name not in ("job", "traffic")])
+@pytest.mark.parametrize("name", PROVIDERS)
 def test_a_provider_is_told_of(name: str) -> None:
     assert name in TOLD
 
@@ -33,3 +34,9 @@ def test_a_provider_is_told_of(name: str) -> None:
 @pytest.mark.parametrize("name", TOLD)
 def test_what_the_page_tells_of_is_a_provider(name: str) -> None:
     assert name in PROVIDERS
+
+
+def test_the_page_leads_to_files_that_are_there() -> None:
+    links = re.findall(r"\]\(([^)#:]+)[^):]*\)", PAGE.read_text())
+    assert len(links) >= 20
+    assert [link for link in links if not (PAGE.parent / link).exists()] == []
