@@ -11,7 +11,9 @@ class PauseCondition(Status):
     """Why and since when the rollout waits. A user resumes it by removing the entry."""
 
     reason: str
-    """Such as `CanaryPauseStep`, `BlueGreenPause` or `InconclusiveAnalysisRun`."""
+    """`CanaryPauseStep`, `BlueGreenPause` or `InconclusiveAnalysisRun`. Additive to upstream:
+    `FailedAnalysisRun`, `ErrorAnalysisRun`, `UnprovenAnalysisRun`, `TerminatedAnalysisRun` and
+    `UnprovenPauseStep`."""
     start_time: Time
     """When the wait began."""
 
