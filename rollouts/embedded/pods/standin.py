@@ -2,16 +2,18 @@
 
 Answers on each container port with `{"app", "version", "pod"}` and the header `x-version`. From its
 environment: ERROR_RATE (0..1) is the share of 500s: with 0.1 exactly every tenth request fails; LATENCY_MS
-delays each answer; START_DELAY is how many seconds it takes to begin. `/healthz` is always well and always
-quick.
+delays each answer; WARM_UP says that both hold only for so many seconds from the first request on;
+START_DELAY is how many seconds it takes to begin. `/healthz` is always well and always quick.
 
 Standard library only: it is forked in large numbers and must be small.
 """
 
 import asyncio
 import json
+import math
 import signal
 import sys
+import time
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,6 +38,8 @@ class Settings:
     """Seconds."""
     start_delay: float
     """Seconds."""
+    warm_up: float
+    """Seconds; infinite where it never gets better."""
 
     @classmethod
     def of(cls, what: Mapping[str, object], env: Mapping[str, str]) -> "Settings":
@@ -54,6 +58,7 @@ class Settings:
             error_rate=float(env.get("ERROR_RATE", "0")),
             latency=float(env.get("LATENCY_MS", "0")) / 1000,
             start_delay=float(env.get("START_DELAY", "0")),
+            warm_up=float(env.get("WARM_UP", math.inf)),
         )
 
 
@@ -65,6 +70,8 @@ class StandIn:
     owed: float = 0.0
     """How much of an error has accrued; at 1 the next answer is one."""
     stopping: bool = False
+    first: float | None = None
+    """When it got its first request, by the monotonic clock."""
     connections: dict[asyncio.StreamWriter, bool] = field(default_factory=dict)
     """Open connections, and whether a request is being answered on each."""
 
@@ -94,14 +101,20 @@ class StandIn:
         code = 200
         path = target.partition("?")[0]
         if path != "/healthz":
-            code = self._outcome()
-            if self.settings.latency:
+            cold = self._is_cold()
+            code = self._outcome() if cold else 200
+            if self.settings.latency and cold:
                 await asyncio.sleep(self.settings.latency)
         keep = protocol == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         keep = keep and not self.stopping
         writer.write(self._response(code, path, keep=keep, body=method != "HEAD"))
         await writer.drain()
         return keep
+
+    def _is_cold(self) -> bool:
+        now = time.monotonic()
+        self.first = now if self.first is None else self.first
+        return now - self.first < self.settings.warm_up
 
     def _outcome(self) -> int:
         self.owed += self.settings.error_rate
@@ -185,7 +198,7 @@ def main(what: Mapping[str, object], env: Mapping[str, str], life: int) -> int:
     try:
         settings = Settings.of(what, env)
     except ValueError as error:
-        sys.stderr.write(f"ERROR_RATE, LATENCY_MS and START_DELAY are numbers: {error}\n")
+        sys.stderr.write(f"ERROR_RATE, LATENCY_MS, WARM_UP and START_DELAY are numbers: {error}\n")
         return 2
     asyncio.run(run(settings, life))
     return 0

@@ -90,6 +90,21 @@ async def test_the_stand_in_fails_exactly_as_often_as_asked_and_is_always_health
     assert codes.count(500) == 20
 
 
+async def test_the_stand_in_gets_well_when_it_has_warmed_up(cluster: Cluster) -> None:
+    env = [{"name": "ERROR_RATE", "value": "1"}, {"name": "WARM_UP", "value": "0.5"}]
+    await apply(cluster, pod("p", env=env))
+    url = where(await ready(cluster))
+    async with aiohttp.ClientSession() as session:
+
+        async def code() -> int:
+            async with session.get(url) as answer:
+                return answer.status
+
+        assert await code() == 500
+        await asyncio.sleep(0.6)
+        assert await code() == 200
+
+
 async def test_the_stand_in_takes_its_time_and_reads_bodies_of_any_kind(cluster: Cluster) -> None:
     await apply(cluster, pod("p", env=[{"name": "LATENCY_MS", "value": "60"}]))
     url = where(await ready(cluster))
