@@ -5,7 +5,6 @@ about first.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,14 +13,14 @@ from typing import Any
 from analysis import judgement, policies
 from analysis.judgement import JUDGE, VERDICT, Judged
 from analysis.judges.consecutive import check
-from analysis.judges.kayenta import Classification, classify_metric
+from analysis.judges.kayenta import Classification, NoSeries, classify_metric, read_series
+from analysis.judges.kayenta import evidence as by_rank
 from analysis.judges.sequential.judge import judge as compare
 from analysis.validation import matching
 from analysis.values import decode
 from rollouts.api.analysis import (
     AnalysisPhase,
     AnalysisRun,
-    ArmCounts,
     Evidence,
     Measurement,
     Metric,
@@ -125,20 +124,16 @@ _OF_LABEL: Mapping[str, AnalysisPhase] = {
 
 def kayenta(look: Look, config: KayentaJudge) -> Judged:
     """By rank; the score of all such metrics decides the run (`analysis.scoring`)."""
-    body = decode(look.measurement.value)
-    if not isinstance(body, dict):
-        body = {}
-    against = "baseline" if body.get("baseline") is not None else "stable"
-    canary, reference = body.get("canary") or [], body.get(against) or []
-    if not isinstance(canary, list) or not isinstance(reference, list):
-        shape = '{"canary": [1, ...], "stable": [1, ...]}'
-        return told(look, look.ends("Error", f"the kayenta judge compares two lists, as in {shape}"))
-    found = classify_metric(look.metric.name, config, canary, reference)
+    try:
+        series = read_series(decode(look.measurement.value))
+    except NoSeries as error:
+        return told(look, look.ends("Error", str(error)))
+    found = classify_metric(look.metric.name, config, series.experiment, series.control)
     note = {"label": found.label, "critical": found.critical, "reason": found.reason[:500]}
     return Judged(
         measurement=look.ends(_OF_LABEL[found.label], found.reason),
         notes={JUDGE: json.dumps(note)},
-        evidence=_asked(look, _by_rank(found, against, look.number())),
+        evidence=_asked(look, by_rank(found, series.against, looks=look.number())),
     )
 
 
@@ -161,23 +156,6 @@ def classification(metric: Metric, result: MetricResult) -> Classification | Non
 def phase_of(found: Classification) -> AnalysisPhase:
     """The phase of a metric of the kayenta judge by itself."""
     return _OF_LABEL[found.label]
-
-
-def _by_rank(found: Classification, against: str, looks: int) -> Evidence:
-    reason = (
-        f"{found.label}: {found.reason}" if found.reason else f"{found.label}: no difference that matters"
-    )
-    canary, reference = found.counts
-    known = canary and reference and math.isfinite(found.deviation)
-    return Evidence(
-        judge="kayenta",
-        against=against,
-        canary=ArmCounts(requests=canary),
-        reference=ArmCounts(requests=reference),
-        ratio=float(f"{found.deviation:.6g}") if known else None,
-        looks=looks,
-        reason=reason,
-    )
 
 
 def sequential(look: Look, config: SequentialJudge) -> Judged | str:

@@ -28,19 +28,23 @@ class Series:
 
 
 def read_series(value: object) -> Series:
-    """Read `{"canary": [...], "stable": [...], "baseline": [...]}`, of which the baseline may be left out.
+    """Read `{"canary": [...], "stable": [...], "baseline": [...]}`.
+
+    The baseline takes the place of stable where there is one; an arm that is not there has no points.
 
     Raises:
         NoSeries: it is of another shape, holds what is no number, or more than MAX_POINTS.
     """
     if not isinstance(value, Mapping):
-        raise NoSeries('the value must be {"canary": [...], "stable": [...]}')
+        raise NoSeries('the kayenta judge compares two lists, as in {"canary": [1, ...], "stable": [1, ...]}')
     against = "baseline" if value.get("baseline") is not None else "stable"
     return Series(_points(value, "canary"), _points(value, against), against)
 
 
 def _points(value: Mapping[str, object], arm: str) -> tuple[float | None, ...]:
     points = value.get(arm)
+    if points is None:
+        return ()
     if not isinstance(points, list | tuple):
         raise NoSeries(f'"{arm}" must be one series, a list of numbers with null for a missing point')
     if len(points) > MAX_POINTS:
@@ -80,7 +84,7 @@ def evidence(found: Classification, against: str, *, looks: int = 1) -> Evidence
         against=against,
         canary=ArmCounts(requests=canary),
         reference=ArmCounts(requests=reference),
-        ratio=None if found.shift is None or math.isnan(found.deviation) else found.deviation,
+        ratio=None if found.shift is None or math.isnan(found.deviation) else float(f"{found.deviation:.6g}"),
         looks=looks,
         reason=describe(found, against),
     )
@@ -88,7 +92,7 @@ def evidence(found: Classification, against: str, *, looks: int = 1) -> Evidence
 
 def describe(found: Classification, against: str) -> str:
     """The classification in one sentence."""
-    said = f"{found.label}: {found.reason}" if found.reason else found.label
+    said = f"{found.label}: {found.reason or 'no difference that matters'}"
     if found.shift is None:
         return said
     shift = found.shift

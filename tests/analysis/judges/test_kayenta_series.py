@@ -26,10 +26,9 @@ def test_where_there_is_a_baseline_the_canary_is_compared_with_it():
 
 
 REFUSED = [
-    (None, 'the value must be {"canary": [...], "stable": [...]}'),
-    ([1, 2], 'the value must be {"canary": [...], "stable": [...]}'),
-    ({}, '"canary" must be one series, a list of numbers with null for a missing point'),
-    ({"canary": [1]}, '"stable" must be one series, a list of numbers with null for a missing point'),
+    (None, 'the kayenta judge compares two lists, as in {"canary": [1, ...], "stable": [1, ...]}'),
+    ([1, 2], 'the kayenta judge compares two lists, as in {"canary": [1, ...], "stable": [1, ...]}'),
+    ({"canary": {}}, '"canary" must be one series, a list of numbers with null for a missing point'),
     (
         {"canary": 1, "stable": [1]},
         '"canary" must be one series, a list of numbers with null for a missing point',
@@ -101,3 +100,9 @@ def test_values_in_milliseconds_against_values_in_seconds_are_a_difference():
     found = classify_metric("latency", KayentaJudge(), [point * 1000 for point in FAST], FAST)
     assert found.label == "High"
     assert evidence(found, "stable").ratio == pytest.approx(1000)
+
+
+def test_an_arm_that_is_not_there_has_no_points():
+    series = read_series({"canary": [1], "stable": None})
+    assert series.control == ()
+    assert read_series({}).experiment == ()
