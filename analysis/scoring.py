@@ -25,7 +25,7 @@ def score(
         classification(metric, results[metric.name]) if metric.name in results else None for metric in scored
     ]
     known = [each for each in found if each is not None]
-    if not known or len(known) < len(found):
+    if len(known) < len(found) or all(each.muted for each in known):
         return None
     verdict = judge(known, config)
     groups = ", ".join(
