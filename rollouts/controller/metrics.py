@@ -18,7 +18,15 @@ from rollouts import __version__
 from rollouts.api.meta import Object
 from rollouts.controller.manager import Manager
 from rollouts.controller.reconciler import Key
-from rollouts.kube.resources import ANALYSIS_RUNS, APPLICATIONS, ROLLOUTS, Resource
+from rollouts.controller.run_metrics import run_metrics
+from rollouts.kube.resources import (
+    ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
+    APPLICATIONS,
+    CLUSTER_ANALYSIS_TEMPLATES,
+    ROLLOUTS,
+    Resource,
+)
 from rollouts.kube.store import Store
 from rollouts.kube.traffic import Traffic
 
@@ -89,6 +97,10 @@ class Metrics:
         return _Moment(
             counted=(*self._of_passes(), *self._of_requests(), *self._process.collect()),
             objects={resource: self._store.all(resource) for resource in _PREFIX},
+            templates=(
+                *self._store.all(ANALYSIS_TEMPLATES),
+                *self._store.all(CLUSTER_ANALYSIS_TEMPLATES),
+            ),
             events=self._events.copy(),
         )
 
@@ -137,6 +149,7 @@ class _Moment(Collector):
 
     counted: tuple[Metric, ...]
     objects: Mapping[Resource, tuple[Object, ...]]
+    templates: tuple[Object, ...]
     events: Counter[_Event]
 
     @cached_property
@@ -151,7 +164,7 @@ class _Moment(Collector):
         )
         yield from self.counted
         yield from self._of_rollouts()
-        yield from self._of_runs()
+        yield from run_metrics(self.objects[ANALYSIS_RUNS], self.templates)
         yield self._of_applications()
         yield self._of_events()
 
@@ -180,22 +193,6 @@ class _Moment(Collector):
             name = f"rollout_info_replicas_{what}"
             rows = [(_names(obj), read(obj)) for obj in rollouts]
             yield _family(name, f"Replicas that are {what}.", _OBJECT, rows)
-
-    def _of_runs(self) -> Iterator[Metric]:
-        runs = self.objects[ANALYSIS_RUNS]
-        rows = [((*_names(obj), _phase(obj)), 1) for obj in runs]
-        yield _family("analysis_run_info", "An analysis run and its phase.", (*_OBJECT, "phase"), rows)
-        yield _family(
-            "analysis_run_metric_phase",
-            "The phase of each metric of a run.",
-            (*_OBJECT, "metric", "dry_run", "phase"),
-            [
-                ((*_names(obj), result["name"], str(bool(result.get("dryRun"))).lower(), result["phase"]), 1)
-                for obj in runs
-                for result in (obj.get("status") or {}).get("metricResults") or ()
-                if result.get("phase")
-            ],
-        )
 
     def _of_applications(self) -> Metric:
         labels = (*_OBJECT, "project", "dest_namespace", "sync_status", "health_status")
