@@ -168,14 +168,12 @@ def doubt(seen: Observed, status: RolloutStatus, now: datetime) -> RolloutStatus
     for verdict in doubtful:
         if verdict not in known:
             status = pauses.enter(status, verdict.reason, now)
-    if not known:
-        return status
     status = verdicts.without(status, known)
-    if status.pause_conditions:
+    if not pauses.resumed(status):
         return status
-    at = position.current(seen.rollout)
-    # At a pause step the same gesture also ends the pause, which the step still has to notice.
-    at_pause = at is not None and at[1].pause is not None
+    at, blue_green = position.current(seen.rollout), seen.rollout.spec.strategy.blue_green
+    # At a pause the same gesture also ends that, which is still to be noticed there.
+    at_pause = (at is not None and at[1].pause is not None) or (blue_green is not None and not known)
     return status if at_pause else status.model_copy(update={"controller_pause": False})
 
 

@@ -87,6 +87,10 @@ def _why_aborted(view: View, past: Past, broken: frozenset[str]) -> str:
         for each in ("error/failed", "inconclusive")
     ):
         return "by an analysis"
+    gates = [step["analysis"] for step in view.steps if "advance" in step.get("analysis", {})]
+    unproven = _INCONCLUSIVE in str(view.status.get("message"))
+    if unproven and any(each.get("onInconclusive") == "abort" for each in gates):
+        return "for want of a proof"
     # A clock that jumps, or pods that fell for a while, make a deadline pass that otherwise would not.
     timed_out = "timed out" in str(view.status.get("message"))
     return "by the deadline" if view.spec.get("progressDeadlineAbort") and timed_out else ""
@@ -127,6 +131,7 @@ def _waiting(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
         yield f"the step asks for the weight {asked_weight(view)}, and the route has {view.weight}"
 
 
+_INCONCLUSIVE = "Step-based analysis phase inconclusive"
 _NO_VERDICT = "an analysis without a verdict"
 
 

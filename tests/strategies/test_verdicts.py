@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strategies.analyses import with_ref
 from strategies.conditions import find
 from strategies.model import ScaleReplicaSet, SetWeight
 from tests.strategies.test_canary_walk import done
@@ -114,6 +115,17 @@ def test_a_failed_run_that_somebody_deletes_still_waits_for_a_human():
     assert (world.weight, world.status.phase) == (20, "Paused")
     world.verdicts["v2"] = "Successful"
     world.patch(pauseConditions=None).until(lambda each: each.weight == 60)
+
+
+def test_a_pause_that_a_human_ends_is_over_although_its_verdict_went_meanwhile():
+    world = gated(onFailure="pause")
+    world.verdicts["v2"] = "Failed"
+    world.until(lambda each: "FailedAnalysisRun" in each.status.message).run(3)
+    world.runs.clear()
+    world.status = with_ref(world.status, "Step", None)
+    world.verdicts.clear()
+    world.patch(pauseConditions=None).run(10)
+    assert (world.status.phase, world.status.controller_pause) == ("Progressing", False)
 
 
 @pytest.mark.parametrize("says", VERDICTS)
