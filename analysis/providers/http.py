@@ -9,7 +9,7 @@ import base64
 import json
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
@@ -146,15 +146,19 @@ async def fetch_json(request: Request, transport: httpx.AsyncBaseTransport | Non
         return json.loads(content)
     except (ValueError, RecursionError):
         where = f"{request.method} {without_credentials(request.url)}"
-        detail = hide(excerpt(content), request.credentials())
+        detail = excerpt(content, request.credentials())
         raise HttpFailed(
             f'{where}: the answer is not JSON: "{detail}"', "response_error", 200, detail
         ) from None
 
 
-def excerpt(content: bytes, length: int = 200) -> str:
-    """The beginning of a body, on one line."""
-    return " ".join(content[:length].decode("utf-8", "replace").split())
+def excerpt(content: bytes, hidden: Iterable[str], length: int = 200) -> str:
+    """The beginning of a body, on one line, without the credentials.
+
+    They are hidden before the rest is cut off: half of a secret would not be known as one.
+    """
+    text = hide(content.decode("utf-8", "replace"), hidden)
+    return " ".join(text.split())[:length]
 
 
 async def _fetch(request: Request, transport: httpx.AsyncBaseTransport | None) -> bytes:
@@ -168,7 +172,7 @@ async def _fetch(request: Request, transport: httpx.AsyncBaseTransport | None) -
     )
     try:
         async with asyncio.timeout(timeout), client:
-            return await _send(client, _built(client, request), guarded=_guarded(request))
+            return await _send(client, _built(client, request), request)
     except (TimeoutError, httpx.TimeoutException):
         raise HttpFailed(f"no answer within {timeout:g} s", "timeout") from None
     except httpx.ConnectError as failure:
@@ -208,14 +212,14 @@ def _guarded(request: Request) -> bool:
     return bool(request.headers or request.content or request.secrets or httpx.URL(request.url).userinfo)
 
 
-async def _send(client: httpx.AsyncClient, request: httpx.Request, *, guarded: bool) -> bytes:
+async def _send(client: httpx.AsyncClient, request: httpx.Request, wanted: Request) -> bytes:
     """Send, and follow redirects: to another host only with nothing to hide."""
-    origin = _origin(request.url)
+    origin, guarded = _origin(request.url), _guarded(wanted)
     for _ in range(MAX_REDIRECTS + 1):
         answer = await client.send(request, stream=True)
         try:
             if answer.next_request is None:
-                return await _read(answer)
+                return await _read(answer, wanted.credentials())
             if guarded and _origin(answer.next_request.url) != origin:
                 target = without_credentials(str(answer.next_request.url))
                 raise HttpFailed(
@@ -234,7 +238,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-async def _read(answer: httpx.Response) -> bytes:
+async def _read(answer: httpx.Response, hidden: tuple[str, ...]) -> bytes:
     content = b""
     async with aclosing(cast("AsyncGenerator[bytes, None]", answer.aiter_bytes())) as parts:
         async for part in parts:
@@ -244,7 +248,7 @@ async def _read(answer: httpx.Response) -> bytes:
                     f"the answer has more than {MAX_BYTES} bytes", "response_error", answer.status_code
                 )
     if not answer.is_success:
-        detail = excerpt(content)
+        detail = excerpt(content, hidden)
         said = f"received non 2xx response code: {answer.status_code}" + (f' "{detail}"' if detail else "")
-        raise HttpFailed(said, "http_error", answer.status_code, excerpt(content, MAX_DETAIL))
+        raise HttpFailed(said, "http_error", answer.status_code, excerpt(content, hidden, MAX_DETAIL))
     return content

@@ -65,7 +65,7 @@ class PrometheusProvider:
         shown = public(run, metric).provider.prometheus
         metadata = {"ResolvedPrometheusQuery": shown.query} if shown else {}
         if answer.warnings:
-            metadata["warnings"] = hide("; ".join(answer.warnings)[:500], _credentials(spec))
+            metadata["warnings"] = hide("; ".join(answer.warnings), target.credentials())[:500]
         return value(started, self._clock(), answer.result, metadata)
 
     async def terminate(self, run: AnalysisRun, metric: Metric, previous: Measurement) -> Measurement:

@@ -17,7 +17,7 @@ from urllib3.util.retry import Retry
 
 from analysis.providers.answers import hide, without_credentials
 from analysis.providers.aws.credentials import Signer
-from analysis.providers.http import Request
+from analysis.providers.http import Request, basic, excerpt
 from rollouts.api.errors import Unavailable
 
 ADDRESS_VARIABLE = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
@@ -48,7 +48,11 @@ class Target:
     def credentials(self) -> Iterable[str]:
         """What must never be shown."""
         signing = self.sign.keys.hidden() if self.sign is not None else ()
-        return (*self.headers.values(), self.password, *signing)
+        headers = dict(self.headers)
+        if self.username:
+            headers["Authorization"] = basic(self.username, self.password)
+        request = Request(url=self.address, headers=headers, secrets=(self.password, *signing))
+        return request.credentials()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +149,10 @@ def _ask(target: Target, query: str, span: Span | None, at: datetime | None) -> 
         except QueryFailed as error:
             reason = str(error)
         except PrometheusApiClientException:
-            reason = _refusal(session)
+            reason = _refusal(session, target)
         except (requests.exceptions.JSONDecodeError, RecursionError, LookupError, TypeError, AttributeError):
-            reason = f'answered with something else than its API: "{_excerpt(session.content)}"'
+            shown = excerpt(session.content, target.credentials())
+            reason = f'answered with something else than its API: "{shown}"'
         except requests.exceptions.Timeout:
             reason = f"did not answer within {target.timeout} s"
         except requests.exceptions.SSLError:
@@ -213,16 +218,13 @@ def _warnings(content: bytes) -> tuple[str, ...]:
     return tuple(map(str, json.loads(content).get("warnings") or ()))
 
 
-def _refusal(session: _Session) -> str:
+def _refusal(session: _Session, target: Target) -> str:
     try:
-        detail = str(json.loads(session.content)["error"])[:300]
-    except (ValueError, KeyError, TypeError):
-        detail = _excerpt(session.content)
+        said = str(json.loads(session.content)["error"]).encode()
+    except (ValueError, LookupError, TypeError, RecursionError):
+        said = session.content
+    detail = excerpt(said, target.credentials(), 300)
     return f"answered {session.status}: {detail}" if detail else f"answered {session.status}"
-
-
-def _excerpt(content: bytes) -> str:
-    return " ".join(content[:200].decode("utf-8", "replace").split())
 
 
 def single(answer: Answer) -> float | None:

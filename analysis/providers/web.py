@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from analysis import jsonpath
-from analysis.providers.answers import Clock, hide, without_credentials
+from analysis.providers.answers import Clock, without_credentials
 from analysis.providers.authentication import authenticated
 from analysis.providers.aws.credentials import Aws
 from analysis.providers.http import TIMEOUT, Request, excerpt, fetch, json_content
@@ -72,8 +72,9 @@ def _pick(content: bytes, path: jsonpath.Path, text: str, request: Request) -> A
         data = json.loads(content)
     except (ValueError, RecursionError):
         if path:
-            said = f'the answer is not JSON, so that jsonPath "{text}" leads nowhere: "{excerpt(content)}"'
-            raise Failed(hide(f"{where}: {said}", request.credentials())) from None
+            shown = excerpt(content, request.credentials())
+            said = f'the answer is not JSON, so that jsonPath "{text}" leads nowhere: "{shown}"'
+            raise Failed(f"{where}: {said}") from None
         return content.decode("utf-8", "replace")
     try:
         return jsonpath.find(path, data)

@@ -9,10 +9,11 @@ import pytest
 from analysis.providers.http import HttpFailed, Request, fetch, fetch_json, with_query
 from rollouts.api.errors import InvalidSpec
 from rollouts.embedded.api.certificates import make
-from tests.analysis.providers.contract.exchanges import ELSEWHERE, FAULTS, Recorded
+from tests.analysis.providers.contract.exchanges import ELSEWHERE, FAULTS, Recorded, saying
 from tests.analysis.providers.contract.loopback import serving
 
 SECRET = "hunter2-hunter2"
+LONG = "hunter2-" * 1000
 STATUS = {"400", "401", "403", "404", "429", "500", "502", "503"}
 
 
@@ -36,6 +37,13 @@ async def test_what_is_no_answer_is_a_failure_that_shows_no_secret(name):
     assert (failure.outcome == "timeout") == (name in ("silence", "a first byte, and silence"))
     if name in STATUS:
         assert (failure.outcome, failure.status) == ("http_error", int(name))
+
+
+async def test_of_a_secret_that_is_longer_than_what_is_shown_of_an_answer_nothing_is_shown():
+    failure, _ = await asked(saying(f"<p>{LONG}</p>", "text/html"), secrets=(LONG,))
+    assert (str(failure).endswith('"<p>*****</p>"'), failure.detail) == (True, "<p>*****</p>")
+    failure, _ = await asked(saying(f"no: {LONG}", status=401), secrets=(LONG,))
+    assert failure.detail == "no: *****"
 
 
 async def test_a_port_that_nobody_listens_to_is_said_to_refuse():

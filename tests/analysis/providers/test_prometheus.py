@@ -206,6 +206,16 @@ async def test_a_secret_is_neither_in_the_measurement_nor_in_the_log(server, cap
     assert "hunter2" not in caplog.text
 
 
+@pytest.mark.parametrize("code", [200, 401])
+async def test_of_a_secret_that_is_longer_than_what_is_shown_of_an_answer_nothing_is_shown(server, code):
+    token = "hunter2-" * 200
+    server.code, server.body = code, f"<p>{token}</p>".encode()
+    measurement = await measured(server, headers=[{"key": "Authorization", "value": f"Bearer {token}"}])
+    assert measurement.phase == "Error"
+    assert "<p>*****</p>" in measurement.message
+    assert "hunter2" not in measurement.message
+
+
 async def test_the_query_is_kept_without_its_secrets(server, caplog):
     caplog.set_level(logging.DEBUG)
     server.answer("scalar", [0, "1"])

@@ -67,6 +67,26 @@ def echoing(status: int, **headers: str) -> Fault:
     return answer
 
 
+def betraying(status: int) -> Fault:
+    """An error whose page begins with what the request carried: only its beginning is ever shown."""
+    usual = (
+        "host",
+        "accept",
+        "accept-encoding",
+        "connection",
+        "user-agent",
+        "content-length",
+        "content-type",
+    )
+
+    def answer(asked: Asked) -> Answer:
+        told = [text for name, text in asked.headers.items() if name.lower() not in usual]
+        body = " ".join(told) or asked.body.decode("utf-8", "replace")
+        return Answer(status, {"content-type": "text/plain"}, body.encode())
+
+    return answer
+
+
 def saying(body: str, content: str = "application/json", status: int = 200) -> Fault:
     """An answer of success that is none."""
     return lambda _: Answer(status, {"content-type": content}, body.encode())
@@ -80,6 +100,8 @@ FAULTS: dict[str, Fault] = {
     "400": echoing(400),
     "401": echoing(401),
     "403": echoing(403),
+    "401 that shows the credentials": betraying(401),
+    "500 that shows the credentials": betraying(500),
     "404": echoing(404),
     "429": echoing(429, **{"retry-after": "30"}),
     "500": echoing(500),

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -34,9 +35,11 @@ def log(caplog):
 
 
 def silent_about(case: Case, measurement: Measurement, log) -> None:
+    """Nothing that is secret is shown: as it is, or as basic authentication spells it."""
     shown = measurement.model_dump_json() + log.text
-    encoded = [base64.b64encode(text.encode()).decode() for text in case.hidden()]
-    assert [text for text in (*case.hidden(), *encoded) if text in shown] == []
+    words = [word for word in re.findall(r"[A-Za-z0-9+/]{8,}", shown) if len(word) % 4 != 1]
+    plain = [base64.b64decode(word + "==").decode("latin-1") for word in words]
+    assert [text for text in case.hidden() if any(text in each for each in (shown, *plain))] == []
 
 
 @pytest.mark.parametrize(("name", "title"), CASES, ids=lambda text: text)
