@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.judges.kayenta.effect import Measure, effect_size, mean_ratio, no_effect
-from analysis.judges.kayenta.rank_test import Shift, Values, mann_whitney_test
+from analysis.judges.kayenta.rank_test import Numbers, Shift, Values, mann_whitney_test
 
 Label = Literal["Pass", "High", "Low", "Nodata", "NodataFailMetric", "Error"]
 Direction = Literal["increase", "decrease", "either"]
@@ -59,8 +59,8 @@ class Limits:
 
 
 def classify(
-    experiment: Values,
-    control: Values,
+    experiment: Numbers,
+    control: Numbers,
     *,
     name: str = "metric",
     direction: Direction = "either",
@@ -93,6 +93,7 @@ def classify(
         Untestable: the rank test cannot be made.
     """
     counts = len(experiment), len(control)
+    experiment, control = np.asarray(experiment, dtype=np.float64), np.asarray(control, dtype=np.float64)
     default = Limits(decrease=no_effect(measure), increase=no_effect(measure))
     if 0 in counts:
         if replace_missing:

@@ -4,13 +4,13 @@ import math
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from analysis.judges.kayenta.rank_test import Numbers
+
 Measure = Literal["meanRatio", "cles"]
 
 
-def effect_size(measure: Measure, experiment: Values, control: Values) -> float:
+def effect_size(measure: Measure, experiment: Numbers, control: Numbers) -> float:
     """The effect by this measure; NaN where it is not defined."""
     return cles(experiment, control) if measure == "cles" else mean_ratio(experiment, control)
 
@@ -20,7 +20,7 @@ def no_effect(measure: Measure) -> float:
     return 0.5 if measure == "cles" else 1.0
 
 
-def mean_ratio(experiment: Values, control: Values) -> float:
+def mean_ratio(experiment: Numbers, control: Numbers) -> float:
     """The canary's mean by the control's; NaN where one of them is 0."""
     mean_experiment, mean_control = _mean(experiment), _mean(control)
     if mean_experiment == 0.0 or mean_control == 0.0:
@@ -28,11 +28,11 @@ def mean_ratio(experiment: Values, control: Values) -> float:
     return mean_experiment / mean_control
 
 
-def _mean(values: Values) -> float:
+def _mean(values: Numbers) -> float:
     return math.fsum(values) / len(values)
 
 
-def cles(experiment: Values, control: Values) -> float:
+def cles(experiment: Numbers, control: Numbers) -> float:
     """The common language effect size: the share of pairs in which the canary's value is greater, ties halved
     (Vargha and Delaney 2000).
     """

@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from analysis.judges.kayenta.rank_test import Numbers
+
 Mask = NDArray[np.bool_]
 
 
-def detect_outliers(values: Values, factor: float = 1.5, *, reduce_sensitivity: bool = False) -> Mask:
+def detect_outliers(values: Numbers, factor: float = 1.5, *, reduce_sensitivity: bool = False) -> Mask:
     """True for each value outside of Tukey's fences.
 
     Args:
@@ -21,18 +22,20 @@ def detect_outliers(values: Values, factor: float = 1.5, *, reduce_sensitivity: 
     """
     if not factor > 0:
         raise ValueError(f"the outlier factor must be above 0, not {factor}")
-    if len(values) == 0:
+    given = np.asarray(values, dtype=np.float64)
+    if len(given) == 0:
         return np.zeros(0, dtype=np.bool_)
-    first, lower, upper, last = (float(each) for each in np.percentile(values, (1, 25, 75, 99)))
+    first, lower, upper, last = (float(each) for each in np.percentile(given, (1, 25, 75, 99)))
     low, high = lower - factor * (upper - lower), upper + factor * (upper - lower)
     if reduce_sensitivity:
         low, high = min(first, low), max(last, high)
-    return (values < low) | (values > high)
+    return (given < low) | (given > high)
 
 
-def detect_by_deviation(values: Values, k: float = 3.0) -> Mask:
+def detect_by_deviation(values: Numbers, k: float = 3.0) -> Mask:
     """True for each value more than k (population) standard deviations from the mean."""
-    if len(values) == 0:
+    given = np.asarray(values, dtype=np.float64)
+    if len(given) == 0:
         return np.zeros(0, dtype=np.bool_)
-    far: Mask = np.abs(values - values.mean()) > k * values.std()
+    far: Mask = np.abs(given - given.mean()) > k * given.std()
     return far

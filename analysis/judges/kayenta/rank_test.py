@@ -5,7 +5,7 @@ corrections for continuity and ties, inverted. The estimate is that of Hodges an
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from analysis.judges.kayenta.roots import zero
 
 Values = NDArray[np.float64]
+Numbers = Values | Sequence[float]
+"""What callers have at hand."""
 
 
 class Untestable(ValueError):
@@ -33,7 +35,7 @@ class Shift:
     """The median of the differences, to the solver's tolerance."""
 
 
-def mann_whitney_test(experiment: Values, control: Values, confidence: float = 0.95) -> Shift:
+def mann_whitney_test(experiment: Numbers, control: Numbers, confidence: float = 0.95) -> Shift:
     """The shift of the canary's values against the control's.
 
     Args:
@@ -44,7 +46,7 @@ def mann_whitney_test(experiment: Values, control: Values, confidence: float = 0
     Raises:
         Untestable: all values are tied at some shift, or are too large to be subtracted.
     """
-    x, y = np.sort(experiment), np.sort(control)
+    x, y = _sorted(experiment), _sorted(control)
     low, high = float(x[0]) - float(y[-1]), float(x[-1]) - float(y[0])
     if not (math.isfinite(low) and math.isfinite(high)):
         raise Untestable("the values are infinite, or too far apart to be compared")
@@ -69,14 +71,18 @@ def _shifted(x: Values, y: Values, quantile: float) -> Callable[[float], float]:
     return lambda shift: _deviation(shift, x, y) - quantile
 
 
-def wilcoxon_deviation(shift: float, experiment: Values, control: Values, quantile: float = 0.0) -> float:
+def wilcoxon_deviation(shift: float, experiment: Numbers, control: Numbers, quantile: float = 0.0) -> float:
     """How many standard deviations the canary's rank sum, its values less `shift`, is from what chance gives,
     less `quantile`.
 
     Raises:
         Untestable: all values are tied at this shift.
     """
-    return _deviation(shift, np.sort(experiment), np.sort(control)) - quantile
+    return _deviation(shift, _sorted(experiment), _sorted(control)) - quantile
+
+
+def _sorted(values: Numbers) -> Values:
+    return np.sort(np.asarray(values, dtype=np.float64))
 
 
 def _deviation(shift: float, x: Values, y: Values) -> float:

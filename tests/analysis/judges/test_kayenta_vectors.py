@@ -95,3 +95,11 @@ def test_the_score_of_metrics_is_that_of_kayenta(case):
     assert found.score == case["is"]
     if "groups" in case:
         assert {group.name: group.score for group in found.groups} == case["groups"]
+
+
+def test_plain_lists_are_taken_as_arrays_are():
+    canary, stable = VECTORS["values"]["in-20s"], VECTORS["values"]["below-3"]
+    assert classify(canary, stable).label == "High"
+    assert mann_whitney_test([10, 20, 30, 40], [1, 2, 3, 4]).estimate == pytest.approx(22.5)
+    assert effect_size("cles", canary, stable) == 1.0
+    assert detect_outliers([1, 1, 1, 1, 9], 3.0).tolist() == [False] * 4 + [True]
