@@ -215,7 +215,8 @@ def test_no_version_gains_weight_after_a_failed_analysis_unless_the_spec_says_co
     says, policy, beside, after, crash
 ):
     analysis = {**ERRORS, **({FIELDS[says]: policy} if policy else {})}
-    steps = ({"setWeight": 20}, {"analysis": analysis}, {"setWeight": 60}, {"pause": {"duration": 20}})
+    wait = {"pause": {"duration": 20}}
+    steps = ({"setWeight": 20}, wait if beside else {"analysis": analysis}, {"setWeight": 60}, wait)
     world = deployed(routed(*steps, **({"analysis": analysis} if beside else {})))
     world.ship("v2").run(after)
     world.verdicts["v2"] = says
