@@ -76,18 +76,48 @@ async def test_nothing_is_promoted_on_a_run_that_a_user_ended(live: Live, cd: Cl
     assert (await cd.rollouts.get("shop")).step == 1
 
 
-async def test_a_step_that_is_held_until_a_proof_outlives_the_controller(
+FRAIL = {f"shop:frail-{number}": {"env": {"ERROR_RATE": "0.2"}} for number in (1, 2)}
+"""Two versions of which one is as bad as the other, so that there is something to compare."""
+
+
+def proof() -> Object:
+    """A template: errors of canary and stable, compared every other second."""
+    counted = {"metric": "success-rate", "service": "shop-canary", "stableService": "shop-stable"}
+    judge = {"sequential": {"maxRatio": 3, "proveRatio": 6}}
+    return template("proof", {"traffic": counted}, judge=judge, interval="2s", count=300, warmUp="1s")
+
+
+async def test_a_step_ends_with_the_proof_although_the_controller_was_killed_meanwhile(
     live: Live, cd: Client, ns: str
 ) -> None:
-    counted = {"metric": "success-rate", "service": "shop-canary", "stableService": "shop-stable"}
-    judge = {"judge": {"sequential": {}}, "interval": "2s", "count": 300, "warmUp": "1s"}
-    proof = template("proof", {"traffic": counted}, **judge)
+    await live.know_images(FRAIL)
+    steps = ({"setWeight": 50}, gate("proof", advance="evidence", atMost="5m"))
+    *others, shop = weighted(ns, *steps)
+    shop["spec"]["template"]["spec"]["containers"][0]["image"] = "shop:frail-1"
+    await live.apply(ns, proof(), *others, shop)
+    await cd.rollouts.wait_for("shop", timeout=30)
+    async with traffic(live, host(ns), per_second=40):
+        await cd.rollouts.set_image("shop", {"*": "shop:frail-2"})
+        await until(cd.analysis_runs.list)
+        live.kill_controller()
+        await asyncio.sleep(2)
+        live.start_controller()
+        await cd.rollouts.wait_for("shop", timeout=240)
+        (run,) = await cd.analysis_runs.list()
+        assert (run.status.proven, run.status.terminated) == (True, True)
+
+
+async def test_the_time_for_a_proof_goes_on_while_no_controller_runs(live: Live, cd: Client, ns: str) -> None:
     steps = ({"setWeight": 50}, gate("proof", advance="evidence", atMost="20s"))
-    await live.apply(ns, proof, *weighted(ns, *steps))
+    await live.apply(ns, proof(), *weighted(ns, *steps))
     await cd.rollouts.wait_for("shop", timeout=30)
     async with traffic(live, host(ns), per_second=20):
         await cd.rollouts.set_image("shop", V2)
-        await until(cd.analysis_runs.list)
+
+        async def told() -> bool:
+            return any(run.spec.milestones for run in await cd.analysis_runs.list())
+
+        await until(told)
         live.kill_controller()
         await asyncio.sleep(2)
         live.start_controller()
