@@ -130,7 +130,7 @@ DO_NOT_PARSE = [
     ("map(result, #x)", "unknown pointer #x", 12),
     ("1 == 1.5.5", 'unexpected "5"', 9),
     ("1e999 > result", "float is larger than 64 bits", 0),
-    ("0x > 1", 'unexpected "x"', 1),
+    ("0x > 1", 'unexpected character "0"', 0),
     ("# > 1", '"#" has a meaning only inside of a predicate', 0),
     ("map(result, #acc)[0]", '"#acc" has a meaning only inside of reduce', 12),
     ("all(result)", "all takes an array and a predicate, not 1 arguments", 0),
