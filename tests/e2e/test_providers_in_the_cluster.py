@@ -4,6 +4,7 @@ Custom resources take the place of both: the API server knows no difference, and
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -39,8 +40,8 @@ def custom(group: str, version: str, kind: str, plural: str) -> Object:
 
 
 @pytest.fixture
-async def others(live: Live) -> None:
-    """The rights for what others keep, and its kinds."""
+async def others(live: Live) -> AsyncIterator[None]:
+    """The rights for what others keep, and its kinds for the time of the test."""
     for name in ("keptn.yaml", "external-metrics.yaml"):
         await live.kubectl("apply", "-f", str(REPOSITORY / "crds/install" / name))
     kinds = (
@@ -51,6 +52,8 @@ async def others(live: Live) -> None:
     await live.apply("default", *kinds)
     names = [f"crd/{kind['metadata']['name']}" for kind in kinds]
     await live.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+    yield
+    await live.kubectl("delete", *names)
 
 
 def metric(name: str, provider: Object, condition: str = "") -> Object:
