@@ -40,7 +40,7 @@ def conclude(run: AnalysisRun, metric: Metric, taken: Measurement, now: datetime
         config = metric.judge.consecutive if metric.judge else None
         failed_check = config if ended.phase == "Error" else None
         return judging.consecutive(look, failed_check) if failed_check else told(look, ended)
-    if until > now + _AHEAD:
+    if "at" in ended.metadata and until > now + _AHEAD:
         return told(look, look.ends("Error", _clocks(until, now)))
     if counting and (repeated := policies.seen_before(ended, before)):
         return _no_data(look, repeated)

@@ -216,11 +216,13 @@ def covers(
     window = _window(measurement)
     if not counting:
         return end - (window or timedelta()), end
+    noted = moment(result.metadata.get(LOOKED_AT, "")) if result else None
+    if noted is not None:  # Though the clock was set back: what is counted since a look is counted after it.
+        end = max(end, noted + timedelta(milliseconds=1))
     end = moment(measurement.metadata.get("at", "")) or end
     begin = moment(measurement.metadata.get("from", ""))
     if begin is None and window is not None:
         begin = end - window
-    noted = moment(result.metadata.get(LOOKED_AT, "")) if result else None
     return begin or noted or started, end
 
 

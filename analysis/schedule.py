@@ -14,6 +14,8 @@ ERROR_RETRY = timedelta(seconds=10)
 """When a measurement that ended in Error is taken again, whatever the interval."""
 RESUME_EVERY = timedelta(seconds=10)
 """When to look again at a measurement under way that names no time itself."""
+SET_BACK = timedelta(minutes=1)
+"""How far in the future a measurement may lie before the clock is taken to have been set back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,11 @@ def due(metric: Metric, result: MetricResult | None, times: Times, *, stopping: 
     if latest is not None and under_way(latest):
         if stopping:
             return Task(metric=metric.name, do="terminate", previous=latest)
-        if latest.resume_at is not None and latest.resume_at > times.now:
+        if latest.resume_at is not None and latest.resume_at > times.now and not _ahead(latest, times):
             return None
-        return Task(metric=metric.name, do="resume", previous=latest)
+        # It began now, then, so that this is noticed once.
+        began = {"started_at": times.now} if _ahead(latest, times) else {}
+        return Task(metric=metric.name, do="resume", previous=latest.model_copy(update=began))
     if latest is None and _first(metric, times) is None:
         return None
     moment = next_time(metric, result, times, stopping=stopping)
@@ -60,7 +64,9 @@ def next_time(
     if result is not None and result.phase in COMPLETED:
         return None
     if latest is not None and under_way(latest):
-        return times.now if stopping else latest.resume_at or times.now + RESUME_EVERY
+        if stopping or _ahead(latest, times):
+            return times.now
+        return latest.resume_at or times.now + RESUME_EVERY
     if stopping:
         return None
     if result is None or latest is None:
@@ -69,11 +75,19 @@ def next_time(
     if count is not None and result.count >= count:
         return None
     finished = latest.finished_at or times.now
+    if _ahead(latest, times):
+        return times.now
     if latest.phase == "Error":
         return finished + ERROR_RETRY
     moment = finished + (interval(metric) or ERROR_RETRY)
     waits = policies.waits_since(result)
     return min(moment, max(waits + policies.deadline(metric), finished)) if waits else moment
+
+
+def _ahead(latest: Measurement, times: Times) -> bool:
+    """Whether a measurement lies in the future: the clock was set back, and that must hold up no look."""
+    began = latest.started_at or latest.finished_at
+    return began is not None and began > times.now + SET_BACK
 
 
 def gave_up(metric: Metric, times: Times) -> str:

@@ -234,3 +234,21 @@ def test_a_clock_that_was_set_back_ends_no_wait_early():
     back = T0 - timedelta(hours=1)
     judged = conclude(run, metric, Measurement(started_at=back, finished_at=back), back)
     assert judged.measurement.phase == "Pending"
+
+
+def test_after_the_clock_was_set_back_each_look_still_counts_once_and_at_once():
+    """The source notes for itself what it has counted, as the built-in metrics do, and names no time."""
+    run = run_of(SEQUENTIAL)
+    for number, seconds in enumerate((3600, 3660, 0, 60, 120), start=1):
+        planned = plan(run, at(seconds))
+        assert [task.do for task in planned.tasks] == ["measure"], seconds
+        taken = Measurement(
+            value=encode(counts()),
+            started_at=at(seconds),
+            finished_at=at(seconds),
+            metadata={"window": "1m0s"},
+        )
+        run = take(run, taken, seconds)
+        assert result(run).measurements[-1].phase == "Successful", result(run).measurements[-1].message
+        assert result(run).evidence.looks == number
+        assert result(run).evidence.canary.requests == 100 * number

@@ -54,6 +54,23 @@ def test_an_error_is_measured_again_after_ten_seconds_whatever_the_interval(inte
     assert plan(seen, at(10)).tasks[0].do == "measure"
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        finished("Successful", 3600),
+        finished("Error", 3600),
+        Measurement(phase="Running", started_at=at(3600), resume_at=at(7200)),
+    ],
+    ids=["measured", "in error", "under way"],
+)
+def test_what_was_measured_before_the_clock_was_set_back_holds_up_no_look(last):
+    seen = with_results(run_of({"name": "m", "interval": "60s"}), result(last=last))
+    planned = plan(seen, at(10))
+    (task,) = planned.tasks
+    assert (task.metric, planned.requeue_after) == ("m", timedelta())
+    assert task.previous is None or task.previous.started_at == at(10), "and is noticed but once"
+
+
 def test_a_measurement_under_way_is_resumed_when_it_says_so():
     running = Measurement(phase="Running", started_at=T0, resume_at=at(5), metadata={"job-name": "j"})
     seen = with_results(run_of({"name": "m"}), result(last=running))
