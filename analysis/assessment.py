@@ -21,6 +21,7 @@ _FROM_BEST_TO_WORST: tuple[AnalysisPhase, ...] = (
     "Failed",
 )
 
+_BAD: frozenset[AnalysisPhase] = frozenset({"Failed", "Error", "Inconclusive"})
 _NOT_BAD: frozenset[AnalysisPhase] = frozenset({"Running", "Successful"})
 
 Verdict = tuple[AnalysisPhase, str]
@@ -47,7 +48,10 @@ def assess(metric: Metric, result: MetricResult, *, stopping: bool) -> MetricRes
         return result
     latest = last(result)
     message = latest.message if latest is not None else result.message
-    return result.model_copy(update={"phase": phase, "message": message})
+    assessed = result.model_copy(update={"phase": phase, "message": message})
+    if not result.dry_run or phase not in _BAD or not (why := reason(metric, assessed)):
+        return assessed
+    return assessed.model_copy(update={"message": f"Metric assessed {phase} due to {why}"})
 
 
 def _phase(metric: Metric, result: MetricResult, *, stopping: bool) -> Verdict:

@@ -64,11 +64,15 @@ def plan(run: AnalysisRun, now: datetime) -> RunPlan:
     if run.status.phase in COMPLETED:
         return RunPlan(status=run.status)
     try:
-        require_valid(run.spec)
+        arguments.require(run.spec.args)
         metrics = resolved(run)
+    except InvalidSpec as error:
+        return _refuse(run, f"Unable to resolve metric arguments: {error}", now)
+    try:
+        require_valid(run.spec)
         dry, kept = _rules(run, metrics)
     except InvalidSpec as error:
-        return _refuse(run, error, now)
+        return _refuse(run, f"Analysis spec invalid: {error}", now)
     started = run.status.started_at or now
     results = {result.name: result for result in run.status.metric_results}
     times = Times(started=started, now=now, milestones=run.spec.milestones)
@@ -102,7 +106,7 @@ def plan(run: AnalysisRun, now: datetime) -> RunPlan:
             "metric_results": trimmed,
             "run_summary": count_phases(metrics, results, lambda name: name not in dry),
             "dry_run_summary": count_phases(metrics, results, lambda name: name in dry) if dry else None,
-            "terminated": terminated and phase in COMPLETED,
+            "terminated": terminated,
             "proven": proven(metrics, results, dry),
         }
     )
@@ -233,11 +237,11 @@ def dry_metrics(run: AnalysisRun) -> frozenset[str]:
     return _rules(run, resolved(run))[0]
 
 
-def _refuse(run: AnalysisRun, error: InvalidSpec, now: datetime) -> RunPlan:
+def _refuse(run: AnalysisRun, message: str, now: datetime) -> RunPlan:
     status = run.status.model_copy(
         update={
             "phase": "Error",
-            "message": clipped(f"Analysis spec invalid: {error}"),
+            "message": clipped(message),
             "started_at": run.status.started_at or now,
             "completed_at": now,
         }
@@ -310,8 +314,7 @@ def _metric_events(before: AnalysisRunStatus, after: AnalysisRunStatus) -> Itera
 
 def _run_events(before: AnalysisRunStatus, after: AnalysisRunStatus) -> Iterable[RunEvent]:
     if after.phase in COMPLETED and before.phase != after.phase:
-        message = f"Analysis Completed. Result: {after.phase}"
-        yield _event("AnalysisRun", f"{message}. {after.message}" if after.message else message, after.phase)
+        yield _event("AnalysisRun", f"Analysis Completed. Result: {after.phase}", after.phase)
 
 
 def _event(kind: str, message: str, phase: AnalysisPhase) -> RunEvent:

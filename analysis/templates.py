@@ -10,6 +10,8 @@ from rollouts.api.analysis import (
     AnalysisTemplateRef,
     AnalysisTemplateSpec,
     Argument,
+    DryRun,
+    MeasurementRetention,
     RunBaseline,
 )
 from rollouts.api.canary import RolloutAnalysis
@@ -39,11 +41,14 @@ def flatten(roots: Iterable[AnalysisTemplateRef], find: Find) -> AnalysisTemplat
         _collect(ref, find, specs, ())
     metrics = tuple(metric for spec in specs.values() for metric in spec.metrics)
     _require_unique([metric.name for metric in metrics])
+    dry_run = tuple(rule for spec in specs.values() for rule in spec.dry_run)
+    retention = tuple(rule for spec in specs.values() for rule in spec.measurement_retention)
+    _require_unique_rules(dry_run, retention)
     return AnalysisTemplateSpec(
         metrics=metrics,
         args=arguments.combine(spec.args for spec in specs.values()),
-        dry_run=tuple(rule for spec in specs.values() for rule in spec.dry_run),
-        measurement_retention=tuple(rule for spec in specs.values() for rule in spec.measurement_retention),
+        dry_run=dry_run,
+        measurement_retention=retention,
         score=_one_score(specs.values()),
     )
 
@@ -88,6 +93,16 @@ def _require_unique(names: Sequence[str]) -> None:
     for place, name in enumerate(names):
         if name in names[:place]:
             raise InvalidSpec(".spec.metrics", f"two metrics have the same name '{name}'", name)
+
+
+def _require_unique_rules(dry_run: Sequence[DryRun], retention: Sequence[MeasurementRetention]) -> None:
+    for field, what, rules in (
+        (".spec.dryRun", "Dry-Run", [rule.metric_name for rule in dry_run]),
+        (".spec.measurementRetention", "Measurement Retention", [rule.metric_name for rule in retention]),
+    ):
+        for place, name in enumerate(rules):
+            if name in rules[:place]:
+                raise InvalidSpec(field, f"two {what} metric rules have the same name '{name}'", name)
 
 
 def new_run(
@@ -141,6 +156,7 @@ def new_run(
         measurement_retention=analysis.measurement_retention + template.measurement_retention,
         baseline=baseline,
     )
+    _require_unique_rules(spec.dry_run, spec.measurement_retention)
     require_valid(spec, endless=run_type == "Background")
     extra = analysis.analysis_run_metadata
     all_labels = {

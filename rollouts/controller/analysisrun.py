@@ -171,6 +171,8 @@ class AnalysisRunReconciler:
                 provider = provider_of(metric, self._providers)
                 if task.do == "terminate" and task.previous is not None:
                     taken = await provider.terminate(run, metric, task.previous)
+                    if taken.phase == "Successful":
+                        taken = taken.model_copy(update={"message": "Metric Terminated"})
                 else:
                     taken = await provider.measure(run, metric, task.previous)
         except TimeoutError:

@@ -360,3 +360,61 @@ async def test_a_mistake_in_a_provider_is_an_error_of_its_metric_alone():
         "the provider failed unexpectedly: KeyError",
     )
     assert (await bench.metric("good"))["phase"] == "Successful"
+
+
+class Endless:
+    """A provider whose measurement is under way until somebody ends it."""
+
+    def __init__(self, clock, phase):
+        self._clock, self._phase = clock, phase
+
+    async def measure(self, run, metric, previous):
+        now = self._clock()
+        return running(now, now + timedelta(seconds=60), {"job-name": "j"})
+
+    async def terminate(self, run, metric, previous):
+        return Measurement(phase=self._phase, message="gone", finished_at=self._clock())
+
+
+@pytest.mark.parametrize(
+    ("phase", "run_phase", "message"),
+    [
+        ("Successful", "Successful", "Run Terminated"),
+        (
+            "Inconclusive",
+            "Inconclusive",
+            'Run Terminated: Metric "m" assessed Inconclusive due to inconclusive (1)',
+        ),
+    ],
+)
+def test_a_terminated_run_keeps_upstreams_phase_and_says_that_it_was_terminated(phase, run_phase, message):
+    @virtually
+    async def story():
+        bench = Bench()
+        bench.reconciler._providers = {"web": Endless(bench.clock, phase)}
+        await bench.start({"name": "m"})
+        await bench.look()
+        await bench.change({"spec": {"terminate": True}})
+        await bench.look()
+        status = await bench.status()
+        assert (status["phase"], status["terminated"]) == (run_phase, True)
+        assert status["message"].partition(" > ")[0] == message
+        (measurement,) = (await bench.metric())["measurements"]
+        assert measurement["message"] == ("Metric Terminated" if phase == "Successful" else "gone")
+
+    story()
+
+
+@virtually
+async def test_a_run_that_ends_by_itself_as_it_is_terminated_was_not_terminated():
+    bench = Bench({"m": [0]})
+    await bench.start({"name": "m", "interval": "1m", "successCondition": "result > 0", "failureLimit": 1})
+    await bench.look()
+    await asyncio.sleep(60)
+    await bench.look()
+    await bench.change({"spec": {"terminate": True}})
+    await bench.look()
+    status = await bench.status()
+    assert status["phase"] == "Failed"
+    assert "terminated" not in status
+    assert "Run Terminated" not in status["message"]

@@ -292,6 +292,9 @@ def test_metrics_of_a_dry_run_never_decide():
     assert planned.status.phase == "Successful"
     assert [each.phase for each in planned.status.metric_results] == ["Failed", "Successful"]
     assert planned.status.metric_results[0].dry_run
+    assert planned.status.metric_results[0].message == (
+        "Metric assessed Failed due to failed (1) > failureLimit (0)"
+    )
     assert planned.status.run_summary.model_dump() == {
         "count": 1,
         "successful": 1,
@@ -359,7 +362,8 @@ def test_measurements_beyond_the_limit_are_dropped_and_still_counted():
 def test_a_run_that_cannot_be_carried_out_ends_in_error_and_says_why(metrics, spec, message):
     planned = plan(run_of(*metrics, **spec), T0)
     assert planned.status.phase == "Error"
-    assert planned.status.message.startswith("Analysis spec invalid: .spec.")
+    whose = "Unable to resolve metric arguments" if "resolve" in message else "Analysis spec invalid"
+    assert planned.status.message.startswith(f"{whose}: .spec.")
     assert message in planned.status.message
     assert [event.reason for event in planned.events] == ["AnalysisRunError"]
 

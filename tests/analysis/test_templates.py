@@ -2,9 +2,9 @@
 
 import pytest
 
-from analysis.templates import new_run
+from analysis.templates import flatten, new_run
 from analysis.validation import template_problems
-from rollouts.api.analysis import AnalysisRun, AnalysisTemplate
+from rollouts.api.analysis import AnalysisRun, AnalysisTemplate, AnalysisTemplateRef
 from rollouts.api.canary import RolloutAnalysis
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.validation import parse
@@ -257,3 +257,28 @@ def test_admission_sees_what_is_wrong_with_a_template(spec, field, message):
 def test_admission_passes_over_what_waits_for_an_argument():
     waiting = metric("m", successCondition="{{args.condition}}", count="{{args.n}}", interval="1s")
     assert template_problems(template(waiting, args=[{"name": "condition"}, {"name": "n"}])) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "rules", "message"),
+    [
+        ("dryRun", [{"metricName": "a"}], "two Dry-Run metric rules have the same name 'a'"),
+        (
+            "measurementRetention",
+            [{"metricName": "a", "limit": 3}],
+            "two Measurement Retention metric rules have the same name 'a'",
+        ),
+        ("score", {"pass": 90}, "two templates have different scores; keep one of them"),
+    ],
+)
+def test_two_templates_with_the_same_rule_or_with_different_scores_do_not_go_together(field, rules, message):
+    other = {"pass": 80} if field == "score" else rules
+    templates = {
+        name: AnalysisTemplate.model_validate(
+            {"metadata": {"name": name}, "spec": {"metrics": [{"name": name}], field: given}}
+        )
+        for name, given in (("a", rules), ("b", other))
+    }
+    refs = [AnalysisTemplateRef(template_name=name) for name in templates]
+    with pytest.raises(InvalidSpec, match=message):
+        flatten(refs, lambda ref: templates[ref.template_name])
