@@ -1,8 +1,9 @@
 """One measurement, judged by the conditions of its metric: the judge `threshold`. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from analysis.conditions import ConditionError, evaluate
 from analysis.values import absent, decode
@@ -118,7 +119,22 @@ def asked(metric: Metric, measurement: Measurement) -> str:
         for name in ("query", "url", "metric"):
             if isinstance(settings.get(name), str):
                 return str(settings[name])
+        if parts := tuple(_parts(settings)):
+            return "; ".join(parts)
     return ""
+
+
+def _parts(settings: Mapping[str, Any]) -> Iterator[str]:
+    """What is asked in several parts: by Datadog a formula over queries, by CloudWatch a list of both."""
+    if formula := settings.get("formula"):
+        yield str(formula)
+    if isinstance(queries := settings.get("queries"), dict):
+        yield from (f"{name} = {query}" for name, query in sorted(queries.items()))
+    for query in settings.get("metricDataQueries") or ():
+        stat = query.get("metricStat") or {}
+        metric = (stat.get("metric") or {}).get("metricName", "")
+        what = query.get("expression") or f"{stat.get('stat')} of {metric}"
+        yield f"{query.get('id')} = {what}"
 
 
 def _shown(value: str) -> str:

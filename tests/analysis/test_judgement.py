@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.judgement import judge
+from analysis.judgement import asked, judge
 from analysis.values import decode, encode
 from rollouts.api.analysis import Measurement, Metric
 
@@ -114,3 +114,28 @@ def test_values_that_upstream_has_written_are_read(text, value):
 
 def test_a_value_nested_beyond_reading_is_taken_as_text():
     assert isinstance(decode("[" * 100_000), str)
+
+
+DATADOG = {"apiVersion": "v2", "queries": {"b": "sum:hits{*}", "a": "sum:errors{*}"}, "formula": "a / b"}
+STAT = {"metric": {"namespace": "app", "metricName": "errors"}, "period": 60, "stat": "Sum"}
+CLOUD_WATCH = {
+    "metricDataQueries": [
+        {"id": "rate", "expression": "errors / 60"},
+        {"id": "errors", "metricStat": STAT, "returnData": False},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "said"),
+    [
+        ({"wavefront": {"address": "x", "query": "ts(load)"}}, "ts(load)"),
+        ({"web": {"url": "http://x/"}}, "http://x/"),
+        ({"datadog": DATADOG}, "a / b; a = sum:errors{*}; b = sum:hits{*}"),
+        ({"cloudWatch": CLOUD_WATCH}, "rate = errors / 60; errors = Sum of errors"),
+        ({"job": {"spec": {}}}, ""),
+    ],
+)
+def test_the_evidence_says_what_was_asked_also_in_several_parts(provider, said):
+    metric = Metric.model_validate({"name": "m", "provider": provider})
+    assert asked(metric, Measurement(value="1")) == said
