@@ -2,6 +2,7 @@
 
 import click
 
+from rollouts.cli.analysis_backtest import backtest
 from rollouts.cli.analysis_plan import plan
 
 
@@ -13,3 +14,4 @@ def analysis() -> None:
 
 
 analysis.add_command(plan)
+analysis.add_command(backtest)
