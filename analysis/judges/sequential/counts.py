@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 ERRORS = "errors"
 """The name of the signal that is not a bucket."""
 EXTRAPOLATED = 0.75
@@ -75,7 +77,7 @@ def read(value: str) -> Look:
         NoTraffic: canary or reference had no requests.
     """
     try:
-        body = json.loads(value)
+        body = _loads(value)
     except (ValueError, RecursionError) as error:
         raise BadCounts(f"not JSON: {_shown(value)}") from error
     if not isinstance(body, dict):
@@ -105,6 +107,14 @@ def read(value: str) -> Look:
         signals=signals,
         fractional=any(number != round(number) for number in numbers),
     )
+
+
+def _loads(value: str) -> Any:
+    """JSON, and what else Python's takes for it: NaN, infinities, great numbers; they are refused by name."""
+    try:
+        return orjson.loads(value)
+    except ValueError:
+        return json.loads(value)
 
 
 def _signals(canary: _Arm, reference: _Arm) -> list[tuple[str, Signal]]:

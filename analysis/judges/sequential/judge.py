@@ -99,17 +99,20 @@ def _add(terms: Terms, before: State | None, look: Look, at: datetime) -> tuple[
         raise BadCounts(f"counts of {', '.join(look.signals)} cannot join those of {', '.join(seen.signals)}")
     columns = [[getattr(each, field) if each else 0.0 for each in found] for field in Counts._fields]
     of_errors = np.array([name == ERRORS for name in seen.signals])
+    total = tally.add(
+        terms.effects,
+        seen.tally,
+        Counts(*(np.array(column) for column in columns)),
+        counts.EXTRAPOLATED if look.fractional else 1.0,
+        # The first look chose which edges are telling, and therefore proves nothing about them.
+        proving=of_errors | (before is not None),
+    )
+    if before is None and ERRORS not in seen.signals:
+        total = tally.gather(total)
     after = State(
         signals=seen.signals,
         telling=seen.telling,
-        tally=tally.add(
-            terms.effects,
-            seen.tally,
-            Counts(*(np.array(column) for column in columns)),
-            counts.EXTRAPOLATED if look.fractional else 1.0,
-            # The first look chose which edges are telling, and therefore proves nothing about them.
-            proving=of_errors | (before is not None),
-        ),
+        tally=total,
         looks=seen.looks + 1,
         against=look.against,
         at=at,

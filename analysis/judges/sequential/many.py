@@ -51,6 +51,8 @@ def follow(terms: Terms, looks: Iterable[Counts], signals: tuple[str, ...] = (ER
             telling = of_errors | ((least <= look.reference_bad) & (look.reference_bad < most))
         proving = np.broadcast_to(of_errors | (not first), look.canary_bad.shape)
         seen = tally.add(terms.effects, seen, look, proving=proving)
+        if first and ERRORS not in signals:
+            seen = tally.gather(seen)
         found = findings(terms, State(signals, telling, seen))
         failed = np.where((failed < 0) & (found.harm >= bound), number, failed)
         proven = np.where((proven < 0) & (failed < 0) & (found.proof >= bound), number, proven)

@@ -8,6 +8,7 @@ added: the whole stays a fair bet.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.judges.sequential.dispersion import Dispersion, Floats
 
@@ -19,11 +20,17 @@ VISIBLE = 0.1
 of the evidence that a look brings."""
 PRIOR_INFORMATION = 0.3
 """Added to the information of the first look: without a single error it moves little."""
-MOVED = 0.7
+MOVED = 0.6
 """The share that is moved. What stays is for services whose first look was not like the others."""
 
+_NOTHING = -1e6
+"""The logarithm of a stake that is gone."""
 _LOGS = np.log([*WORSE])
 _STAKES = np.array([*WORSE.values()])
+
+
+POSSIBLE = 0.9
+"""Of the reference's requests; with more of them above an edge, nothing can be worse there."""
 
 
 def start() -> Floats:
@@ -47,3 +54,21 @@ def moved(stakes: Floats, seen: Dispersion) -> Floats:
     amounts = amounts - idle + idle.sum(axis=-1, keepdims=True) * shares
     logs = np.log(np.maximum(amounts, 1e-300)) + top
     return np.asarray(np.where(first[..., None], logs, stakes))
+
+
+def gathered(stakes: Floats, possible: NDArray[np.bool_]) -> Floats:
+    """The logarithms of the stakes after the first look, moved to the signals that can tell anything.
+
+    Args:
+        stakes: Over signals and effects.
+        possible: Over signals.
+    """
+    if possible.all():
+        return stakes
+    top = stakes.max(axis=(-2, -1), keepdims=True)
+    amounts = np.exp(stakes - top).sum(axis=-1, keepdims=True)
+    kept = np.where(possible[..., None], amounts, 0.0).sum(axis=-2, keepdims=True)
+    with np.errstate(divide="ignore"):
+        factor = np.log(amounts.sum(axis=-2, keepdims=True)) - np.log(kept)
+    moved = np.where(possible[..., None], stakes + factor, _NOTHING)
+    return np.asarray(np.where(kept > 0, moved, stakes))

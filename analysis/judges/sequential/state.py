@@ -18,6 +18,15 @@ from analysis.judges.sequential.effects import Effects
 from analysis.judges.sequential.tally import Counts, Tally
 
 VERSION = 1
+_COUNTED = [
+    *range(len(Counts._fields)),
+    *(
+        place - len(Dispersion._fields)
+        for place, name in enumerate(Dispersion._fields)
+        if name != "open_residual"
+    ),
+]
+"""The columns of a state that are never negative."""
 GREATEST_TEXT = 64 * 1024
 """Longer is not ours."""
 
@@ -94,27 +103,33 @@ def _state(effects: Effects, body: dict[str, Any]) -> State:
     names, looks, telling = tuple(body["signals"]), body["looks"], body["telling"]
     at = datetime.fromisoformat(body["at"]) if body["at"] is not None else None
     rows = np.array([body["signals"][name] for name in names], dtype=np.float64)
-    ends = np.cumsum([len(Counts._fields), len(effects.ratios), len(gross.RATES), len(Dispersion._fields)])
-    if not names or rows.shape != (len(names), ends[-1]) or not np.isfinite(rows).all():
+    if not names or rows.shape != (len(names), _end(effects)) or not np.isfinite(rows).all():
         raise BrokenState("it cannot be read")
     if type(looks) is not int or looks < 1 or body["against"] not in ("stable", "baseline"):
         raise BrokenState("it cannot be read")
     if at is not None and at.tzinfo is None:
         raise BrokenState("its time has no zone")
-    counts, points, down, spread = np.split(rows, ends[:-1], axis=1)
-    dispersion = Dispersion(*spread.T)
-    if counts.min() < 0 or any(
-        sums.min() < 0 for name, sums in dispersion._asdict().items() if name != "open_residual"
-    ):
+    columns = rows.T
+    if columns[_COUNTED].min() < 0:
         raise BrokenState("it has negative counts")
+    points = len(Counts._fields) + len(effects.ratios)
     return State(
         signals=names,
         telling=np.array([name in telling for name in names]),
-        tally=Tally(totals=Counts(*counts.T), points=points, gross=down, dispersion=dispersion),
+        tally=Tally(
+            totals=Counts(*columns[: len(Counts._fields)]),
+            points=rows[:, len(Counts._fields) : points],
+            gross=rows[:, points : points + len(gross.RATES)],
+            dispersion=Dispersion(*columns[-len(Dispersion._fields) :]),
+        ),
         looks=looks,
         against=body["against"],
         at=at,
     )
+
+
+def _end(effects: Effects) -> int:
+    return len(Counts._fields) + len(effects.ratios) + len(gross.RATES) + len(Dispersion._fields)
 
 
 def _bounds(effects: Effects) -> list[float]:

@@ -4,7 +4,7 @@ Everything here is elementwise over the leading axes: the judge has one axis (th
 benchmark two (runs and signals), and both go through these same lines. Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -87,6 +87,15 @@ def add(
         gross=(seen.gross + down).round(DIGITS),
         dispersion=dispersion.add(seen.dispersion, canary, reference, share, told),
     )
+
+
+def gather(seen: Tally) -> Tally:
+    """After the first look of a histogram: without stakes on edges at which nothing can be worse."""
+    totals = seen.totals
+    possible = totals.reference_bad <= stakes.POSSIBLE * totals.reference_requests
+    points = seen.points.copy()
+    points[..., HARM] = stakes.gathered(points[..., HARM], possible).round(DIGITS)
+    return replace(seen, points=points)
 
 
 def _likelihood(effects: Effects, canary: Floats, reference: Floats, share: Floats) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.judges.sequential import evidence, state, tally
+from analysis.judges.sequential import dispersion, evidence, stakes, state, tally
 from analysis.judges.sequential.effects import GRID, PROOF, effects
 from analysis.judges.sequential.judge import judge
 from analysis.judges.sequential.tally import Counts
@@ -123,3 +123,22 @@ def test_two_looks_with_the_same_share_say_what_one_look_with_all_of_it_says(can
     assert evidence.bounds(effects(1.1, 2.0), apart.points[0], 1.0, 20) == evidence.bounds(
         effects(1.1, 2.0), together.points[0], 1.0, 20
     )
+
+
+@given(
+    st.lists(st.lists(st.floats(-300, 300), min_size=5, max_size=5), min_size=2, max_size=8),
+    st.data(),
+)
+def test_moving_stakes_between_edges_neither_wins_nor_loses(rows, data):
+    possible = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))))
+    before = np.array(rows)
+    after = stakes.gathered(before, possible)
+    assert np.isclose(np.logaddexp.reduce(before, axis=None), np.logaddexp.reduce(after, axis=None))
+
+
+@given(stakes_of=st.lists(st.floats(-300, 300), min_size=5, max_size=5), information=st.floats(0, 100))
+def test_moving_stakes_between_effects_neither_wins_nor_loses(stakes_of, information):
+    seen = dispersion.nothing((1,))._replace(looks=np.ones(1), information=np.array([information]))
+    before = np.array([stakes_of])
+    after = stakes.moved(before, seen)
+    assert np.isclose(np.logaddexp.reduce(before, axis=None), np.logaddexp.reduce(after, axis=None))
