@@ -13,7 +13,7 @@ from tests.places import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
 CANARY = str(EXAMPLES / "canary-by-evidence.yaml")
-TEMPLATES, SERIES = str(EXAMPLES / "analysis-backtest.yaml"), str(EXAMPLES / "analysis-backtest.json")
+TEMPLATES, SERIES = str(EXAMPLES / "analysis" / "backtest.yaml"), str(EXAMPLES / "analysis" / "backtest.json")
 
 
 def run(*arguments):
