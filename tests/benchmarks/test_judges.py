@@ -43,7 +43,8 @@ def values(looks, run, warm_up):
 
 
 @pytest.mark.parametrize(
-    "name", ["A1", "A2", "A6b", "A7+", "A8", "A9", "B1", "B2", "B4", "B5", "B7", "C2", "S1", "L2", "M1", "M2"]
+    "name",
+    ["A1", "A2", "A6b", "A7+", "A8", "A9", "B1", "B2", "B4", "B5", "B7", "C2", "S1", "L2", "M1", "M2", "M4"],
 )
 def test_the_sequential_judge_that_is_measured_decides_as_the_one_that_is_shipped(name):
     workload, spec = WORKLOADS[name], SequentialJudge()

@@ -26,7 +26,7 @@ RATES = {0.6: 0.25, 0.98: 0.75}
 """The rates of failure of a canary that is down, and the weight of each."""
 WEIGHTS = np.log([*RATES.values()])
 _RATES = np.array([*RATES])
-BEFORE = 0.25, 25.0
+BEFORE = 0.6, 20.0
 """Bad requests and requests of the reference, as if seen before the first look."""
 OWN = (0.5, 0.98)
 """How far from the limit to 1 the alternatives of `own_rate` lie."""

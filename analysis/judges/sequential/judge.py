@@ -104,8 +104,7 @@ def _add(terms: Terms, before: State | None, look: Look, at: datetime) -> tuple[
         seen.tally,
         Counts(*(np.array(column) for column in columns)),
         counts.EXTRAPOLATED if look.fractional else 1.0,
-        # The first look chose which edges are telling, and therefore proves nothing about them.
-        proving=of_errors | (before is not None),
+        tally.kinds(of_errors, np.array(before is None)),
     )
     if before is None and ERRORS not in seen.signals:
         total = tally.gather(total)

@@ -5,7 +5,7 @@ The lines are those that judge one look of one run; only the counts are arrays w
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,21 +38,28 @@ def follow(terms: Terms, looks: Iterable[Counts], signals: tuple[str, ...] = (ER
         looks: Counts in arrays over runs and signals; at least one look.
         signals: `errors`, or the edges of a histogram.
     """
-    seen, telling = None, np.zeros(0, dtype=bool)
+    seen, begun, telling = None, np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
     failed, proven, bound = np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp), -math.log(terms.alpha)
     of_errors = np.array([name == ERRORS for name in signals])
     for number, look in enumerate(looks):
-        first = seen is None
         if seen is None:
             shape = look.canary_bad.shape
-            seen = tally.nothing(terms.effects, shape)
-            failed, proven = np.full(shape[0], -1), np.full(shape[0], -1)
-            least, most = (share * look.reference_requests for share in TELLING)
-            telling = of_errors | ((least <= look.reference_bad) & (look.reference_bad < most))
-        proving = np.broadcast_to(of_errors | (not first), look.canary_bad.shape)
-        seen = tally.add(terms.effects, seen, look, proving=proving)
-        if first and ERRORS not in signals:
-            seen = tally.gather(seen)
+            seen, telling = tally.nothing(terms.effects, shape), np.ones(shape, dtype=bool)
+            failed, proven, begun = (
+                np.full(shape[0], -1),
+                np.full(shape[0], -1),
+                np.zeros(shape[0], dtype=bool),
+            )
+        told = ((look.canary_requests > 0) & (look.reference_requests > 0)).all(axis=-1)
+        first = (told & ~begun)[:, None]
+        begun = begun | told
+        least, most = (share * look.reference_requests for share in TELLING)
+        chosen = of_errors | ((least <= look.reference_bad) & (look.reference_bad < most))
+        telling = np.where(first, chosen, telling)
+        seen = tally.add(terms.effects, seen, look, kinds=tally.kinds(of_errors, first))
+        if first.any() and ERRORS not in signals:
+            gathered = tally.gather(seen).points
+            seen = replace(seen, points=np.where(first[..., None], gathered, seen.points))
         found = findings(terms, State(signals, telling, seen))
         failed = np.where((failed < 0) & (found.harm >= bound), number, failed)
         proven = np.where((proven < 0) & (failed < 0) & (found.proof >= bound), number, proven)

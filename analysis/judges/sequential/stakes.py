@@ -22,6 +22,8 @@ PRIOR_INFORMATION = 0.3
 """Added to the information of the first look: without a single error it moves little."""
 MOVED = 0.6
 """The share that is moved. What stays is for services whose first look was not like the others."""
+MOVED_OF_EDGES = 0.9
+"""The same for the edges of a histogram."""
 
 _NOTHING = -1e6
 """The logarithm of a stake that is gone."""
@@ -29,8 +31,8 @@ _LOGS = np.log([*WORSE])
 _STAKES = np.array([*WORSE.values()])
 
 
-POSSIBLE = 0.9
-"""Of the reference's requests; with more of them above an edge, nothing can be worse there."""
+POSSIBLE = 0.72
+"""Of the reference's requests; with more of them above an edge, not even the least effect is possible."""
 
 
 def start() -> Floats:
@@ -38,8 +40,14 @@ def start() -> Floats:
     return np.asarray(np.log(_STAKES))
 
 
-def moved(stakes: Floats, seen: Dispersion) -> Floats:
-    """The logarithms of the stakes before the next look."""
+def moved(stakes: Floats, seen: Dispersion, share: Floats) -> Floats:
+    """The logarithms of the stakes before the next look.
+
+    Args:
+        stakes: Over effects, in the last axis.
+        seen: The looks before.
+        share: How much is moved of what lies on effects that cannot be seen.
+    """
     first = seen.looks == 1
     if not first.any():
         return stakes
@@ -50,7 +58,7 @@ def moved(stakes: Floats, seen: Dispersion) -> Floats:
     # Relative to the greatest, because evidence may be beyond what a double holds.
     top = stakes.max(axis=-1, keepdims=True)
     amounts = np.exp(stakes - top)
-    idle = np.where(visible, 0.0, MOVED * amounts)
+    idle = np.where(visible, 0.0, np.asarray(share)[..., None] * amounts)
     amounts = amounts - idle + idle.sum(axis=-1, keepdims=True) * shares
     logs = np.log(np.maximum(amounts, 1e-300)) + top
     return np.asarray(np.where(first[..., None], logs, stakes))

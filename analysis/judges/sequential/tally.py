@@ -28,6 +28,29 @@ class Counts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Kinds:
+    """Errors and edges of a histogram, side by side."""
+
+    proving: NDArray[np.bool_]
+    """Where the look counts for the proof."""
+    moved: Floats
+    """See `stakes.moved`."""
+
+
+_ERRORS = Kinds(np.array(True), np.array(stakes.MOVED))
+
+
+def kinds(of_errors: NDArray[np.bool_], first: NDArray[np.bool_]) -> Kinds:
+    """What is counted at a look.
+
+    Args:
+        of_errors: Whether that is errors, rather than an edge.
+        first: Whether it is the first look, which chose what edges are telling, and proves nothing of them.
+    """
+    return Kinds(of_errors | ~first, np.where(of_errors, stakes.MOVED, stakes.MOVED_OF_EDGES))
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """Sums over the looks."""
 
@@ -54,13 +77,7 @@ def nothing(effects: Effects, shape: tuple[int, ...]) -> Tally:
     )
 
 
-def add(
-    effects: Effects,
-    seen: Tally,
-    look: Counts,
-    scale: float = 1.0,
-    proving: NDArray[np.bool_] | None = None,
-) -> Tally:
+def add(effects: Effects, seen: Tally, look: Counts, scale: float = 1.0, kinds: Kinds | None = None) -> Tally:
     """The sums with one more look. Where an arm had no requests, it says nothing and nothing changes.
 
     Args:
@@ -68,18 +85,18 @@ def add(
         seen: The looks before.
         look: The counts.
         scale: How much of them was really seen.
-        proving: Where the look counts for the proof; everywhere by default.
+        kinds: What is counted; errors by default.
     """
+    kinds = kinds or _ERRORS
     told = ((look.canary_requests > 0) & (look.reference_requests > 0)).astype(np.float64)
     counted = np.array(look) * told
     canary_requests, _, reference_requests, _ = counted
     canary, reference = counted[1] * scale, counted[3] * scale
     share = canary_requests / np.maximum(canary_requests + reference_requests, 1e-300)
     more = _likelihood(effects, canary, reference, share)
-    if proving is not None:
-        more[..., PROOF] *= proving
+    more[..., PROOF] *= kinds.proving
     points = seen.points + more
-    points[..., HARM] = stakes.moved(seen.points[..., HARM], seen.dispersion) + more[..., HARM]
+    points[..., HARM] = stakes.moved(seen.points[..., HARM], seen.dispersion, kinds.moved) + more[..., HARM]
     down = gross.evidence(effects.max_ratio, seen.totals, Counts(*counted)) * scale
     return Tally(
         totals=Counts(*(np.array(seen.totals) + counted)),

@@ -140,5 +140,5 @@ def test_moving_stakes_between_edges_neither_wins_nor_loses(rows, data):
 def test_moving_stakes_between_effects_neither_wins_nor_loses(stakes_of, information):
     seen = dispersion.nothing((1,))._replace(looks=np.ones(1), information=np.array([information]))
     before = np.array([stakes_of])
-    after = stakes.moved(before, seen)
+    after = stakes.moved(before, seen, np.array([0.7]))
     assert np.isclose(np.logaddexp.reduce(before, axis=None), np.logaddexp.reduce(after, axis=None))
