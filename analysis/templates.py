@@ -14,7 +14,7 @@ from rollouts.api.analysis import (
     MeasurementRetention,
     RunBaseline,
 )
-from rollouts.api.canary import RolloutAnalysis
+from rollouts.api.canary import RolloutAnalysis, StepAnalysis
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.judges import Score
 from rollouts.api.meta import API_VERSION, Object, dump
@@ -157,7 +157,8 @@ def new_run(
         baseline=baseline,
     )
     _require_unique_rules(spec.dry_run, spec.measurement_retention)
-    require_valid(spec, endless=run_type == "Background")
+    ended_by_proof = isinstance(analysis, StepAnalysis) and bool(analysis.advance)
+    require_valid(spec, endless=run_type == "Background" or ended_by_proof)
     extra = analysis.analysis_run_metadata
     all_labels = {
         **(labels or {}),

@@ -54,7 +54,8 @@ def run_problems(spec: AnalysisRunSpec, *, endless: bool = True) -> tuple[Invali
 
     Args:
         spec: With or without the arguments in place; what still waits for one is left for later.
-        endless: Whether a metric may go on for ever, as in a background analysis.
+        endless: Whether a metric may go on for ever, as in a background analysis, and in a step that ends
+            with a proof.
     """
     return (
         *_shape_problems(AnalysisRun(spec=spec)),
@@ -101,7 +102,8 @@ def _endless_problems(metrics: Sequence[Metric]) -> Iterator[InvalidSpec]:
         if effective_count(metric) is None:
             yield InvalidSpec(
                 f".spec.metrics[{place}].count",
-                f'metric "{metric.name}" never ends: set count, or use it in a background analysis',
+                f'metric "{metric.name}" never ends: set count, or use it in a background analysis, or in a '
+                "step with advance: evidence",
             )
 
 

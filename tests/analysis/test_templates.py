@@ -5,7 +5,7 @@ import pytest
 from analysis.templates import flatten, new_run
 from analysis.validation import template_problems
 from rollouts.api.analysis import AnalysisRun, AnalysisTemplate, AnalysisTemplateRef
-from rollouts.api.canary import RolloutAnalysis
+from rollouts.api.canary import RolloutAnalysis, StepAnalysis
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.validation import parse
 
@@ -32,10 +32,10 @@ def template(*metrics, **spec):
     return parse(AnalysisTemplate, {**body, "spec": {"metrics": list(metrics), **spec}})
 
 
-def started(templates, *names, args=None, run_type="Step", **more):
+def started(templates, *names, args=None, run_type="Step", kind=RolloutAnalysis, **more):
     """The run that `names` make; a name with `!` is a cluster template."""
     refs = [{"templateName": name.lstrip("!"), "clusterScope": name.startswith("!")} for name in names]
-    analysis = RolloutAnalysis.model_validate({"templates": refs, **more.pop("analysis", {})})
+    analysis = kind.model_validate({"templates": refs, **more.pop("analysis", {})})
     return new_run(
         name="web-abc-2-1",
         namespace="shop",
@@ -216,6 +216,11 @@ def test_a_step_does_not_take_a_metric_without_an_end():
     with pytest.raises(InvalidSpec, match='metric "m" never ends: set count'):
         started(templates, "t")
     assert started(templates, "t", run_type="Background")
+
+
+def test_a_step_that_ends_with_a_proof_takes_a_metric_without_an_end():
+    templates = {"t": template(metric("m", interval="5s"))}
+    assert started(templates, "t", kind=StepAnalysis, analysis={"advance": "evidence"})
 
 
 def test_a_metric_that_cannot_work_is_refused_before_the_run_exists():
