@@ -15,7 +15,7 @@ from analysis.expressions.errors import ConditionError
 from analysis.expressions.evaluate import Machine
 from analysis.expressions.parser import parse
 from analysis.expressions.syntax import Node
-from analysis.expressions.values import Budget, Misfit, Value, measured, type_name
+from analysis.expressions.values import Budget, Misfit, Value, go_type, measured
 
 __all__ = ["ConditionError", "calculate", "check", "evaluate", "moment"]
 
@@ -42,7 +42,7 @@ def evaluate(text: str, result: object, now: datetime) -> bool:
     """
     value = calculate(text, result, now)
     if not isinstance(value, bool):
-        raise ConditionError(f"expected bool, but got {type_name(value)}", condition=text)
+        raise ConditionError(f"expected bool, but got {go_type(value)}", condition=text)
     return value
 
 
@@ -81,5 +81,5 @@ def moment(text: str, now: datetime) -> datetime:
     """
     value = calculate(text, None, now)
     if not isinstance(value, datetime):
-        raise ConditionError(f"expected a time, but got {type_name(value)}", condition=text)
+        raise ConditionError(f"expected a time, but got {go_type(value)}", condition=text)
     return value

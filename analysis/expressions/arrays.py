@@ -12,12 +12,12 @@ from analysis.expressions.values import (
     Value,
     array,
     equal,
+    go_type,
     integer,
     key,
     mapping,
     order,
     text,
-    type_name,
 )
 
 Function = Callable[[Sequence[Value], Budget], Value]
@@ -26,7 +26,7 @@ Function = Callable[[Sequence[Value], Budget], Value]
 def _len(arguments: Sequence[Value], _: Budget) -> Value:
     (value,) = arguments
     if not isinstance(value, str | list | dict):
-        raise Misfit(f"invalid argument for len (type {type_name(value)})")
+        raise Misfit(f"invalid argument for len (type {go_type(value)})")
     return len(value)
 
 
@@ -64,14 +64,14 @@ def found(target: dict[object, Value], wanted: Value) -> Value:
     if wanted is None:
         return target.get("")
     if not isinstance(wanted, str):
-        raise Misfit(f"value of type {type_name(wanted)} is not assignable to type string")
+        raise Misfit(f"value of type {go_type(wanted)} is not assignable to type string")
     return target.get(wanted)
 
 
 def _take(arguments: Sequence[Value], _: Budget) -> Value:
     wanted = arguments[1]
     if not isinstance(wanted, int) or isinstance(wanted, bool):
-        raise Misfit(f"cannot take {type_name(wanted)} elements")
+        raise Misfit(f"cannot take {go_type(wanted)} elements")
     if wanted < 0:
         raise Misfit("take needs a number that is not negative")
     return array(arguments[0], "take")[:wanted]

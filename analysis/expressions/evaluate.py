@@ -39,6 +39,7 @@ from analysis.expressions.values import (
     divide,
     equal,
     fit,
+    go_type,
     integer,
     is_number,
     key,
@@ -46,7 +47,6 @@ from analysis.expressions.values import (
     order,
     power,
     text,
-    type_name,
 )
 
 Scope = Mapping[str, Value]
@@ -124,12 +124,14 @@ class Machine:
     @staticmethod
     def _truth(value: Value, what: str) -> bool:
         if not isinstance(value, bool):
-            raise Misfit(f"{what} needs a bool, but got {type_name(value)}")
+            raise Misfit(f"{what} needs a bool, but got {go_type(value)}")
         return value
 
     def _unary(self, operator: str, value: Value) -> Value:
         if operator == "!":
             return not self._truth(value, "not")
+        if not is_number(value):
+            raise Misfit(f"invalid operation: {operator} {go_type(value)}")
         exact = number(value, operator)
         return fit(-exact if operator == "-" else exact, operator)
 
@@ -180,7 +182,7 @@ class Machine:
         if isinstance(left, datetime | timedelta) or isinstance(right, datetime | timedelta):
             return times.calculate(operator, left, right)
         if not (is_number(left) and is_number(right)):
-            raise Misfit(f"invalid operation: {type_name(left)} {operator} {type_name(right)}")
+            raise Misfit(f"invalid operation: {go_type(left)} {operator} {go_type(right)}")
         one, other = number(left, operator), number(right, operator)
         match operator:
             case "+":
@@ -207,10 +209,10 @@ class Machine:
             return key(left) in right
         if isinstance(right, dict):
             if not isinstance(left, str | None):
-                raise Misfit(f"value of type {type_name(left)} is not assignable to type string")
+                raise Misfit(f"value of type {go_type(left)} is not assignable to type string")
             return (left or "") in right
         if not isinstance(right, list):
-            raise Misfit(f'operator "in" not defined on {type_name(right)}')
+            raise Misfit(f'operator "in" not defined on {go_type(right)}')
         return any(equal(item, left, self._budget) for item in right)
 
     def _compare_texts(self, operator: str, left: Value, right: Value) -> bool:
@@ -302,12 +304,12 @@ def _item(container: Value, wanted: Value) -> Value:
         return texts.item(container, integer(wanted, "an index"))
     if isinstance(container, list):
         at = integer(wanted, "an index")
-        if not -len(container) <= at < len(container):
-            raise Misfit(f"index out of range: {at} (array length is {len(container)})")
+        size = len(container)
+        if not -size <= at < size:
+            raise Misfit(f"index out of range: {at + size if at < 0 else at} (array length is {size})")
         value: Value = container[at]
         return value
-    shown = "<nil>" if container is None else type_name(container)
-    raise Misfit(f"cannot fetch {str(wanted)[:40]} from {shown}")
+    raise Misfit(f"cannot fetch {str(wanted)[:40]} from {go_type(container)}")
 
 
 def _refuse_nowhere(node: Binary, left: Value, right: Value) -> None:
@@ -321,7 +323,7 @@ def _refuse_nowhere(node: Binary, left: Value, right: Value) -> None:
 def _remainder(left: float, right: float) -> int:
     """As Go: of integers alone, and the sign is that of the left."""
     if not (isinstance(left, int) and isinstance(right, int)):
-        raise Misfit(f"invalid operation: {type_name(left)} % {type_name(right)}")
+        raise Misfit(f"invalid operation: {go_type(left)} % {go_type(right)}")
     if right == 0:
         raise Misfit("integer divide by zero")
     rest = abs(left) % abs(right)
@@ -331,7 +333,7 @@ def _remainder(left: float, right: float) -> int:
 def _truths(values: Iterator[Value]) -> Iterator[bool]:
     for value in values:
         if not isinstance(value, bool):
-            raise Misfit(f"a predicate must be a bool, but got {type_name(value)}")
+            raise Misfit(f"a predicate must be a bool, but got {go_type(value)}")
         yield value
 
 

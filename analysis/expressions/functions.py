@@ -13,6 +13,7 @@ from analysis.expressions.values import (
     Value,
     bounded,
     fit,
+    go_type,
     integer,
     number,
     text,
@@ -108,7 +109,7 @@ def _is(what: str, test: Callable[[float], bool]) -> Function:
 
 def _whole(value: Value, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Misfit(f"{what} needs an integer, but got {type_name(value)}")
+        raise Misfit(f"{what} needs an integer, but got {go_type(value)}")
     return value
 
 

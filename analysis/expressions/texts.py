@@ -18,7 +18,7 @@ def item(source: str, at: int) -> int:
     """
     raw = source.encode("utf-8", "surrogatepass")
     if not -len(raw) <= at < len(raw):
-        raise Misfit(f"index out of range: {at} (array length is {len(raw)})")
+        raise Misfit(f"index out of range: {at + len(raw) if at < 0 else at} (array length is {len(raw)})")
     return raw[at]
 
 

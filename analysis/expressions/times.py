@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from analysis.expressions.formats import show_duration, show_time
-from analysis.expressions.values import Misfit, Value, integer, is_number, number, text, type_name
+from analysis.expressions.values import Misfit, Value, go_type, integer, is_number, number, text
 from rollouts.api.duration import parse_duration
 from rollouts.api.meta import parse_time
 
@@ -111,7 +111,7 @@ def calculate(operator: str, left: Value, right: Value) -> Value:
             return _scaled(left, right)
         case ("*", _, timedelta()) if is_number(left):
             return _scaled(right, left)
-    raise Misfit(f"invalid operation: {type_name(left)} {operator} {type_name(right)}")
+    raise Misfit(f"invalid operation: {go_type(left)} {operator} {go_type(right)}")
 
 
 def _scaled(duration: timedelta, factor: Value) -> Value:
@@ -124,7 +124,7 @@ def _scaled(duration: timedelta, factor: Value) -> Value:
 
 def _time(value: Value) -> datetime:
     if not isinstance(value, datetime):
-        raise Misfit(f"needs a time, but got {type_name(value)}")
+        raise Misfit(f"needs a time, but got {go_type(value)}")
     return value
 
 
@@ -190,7 +190,7 @@ def call(target: Value, name: str, arguments: list[Value]) -> Value:
     table = _OF_TIMES if isinstance(target, datetime) else _OF_DURATIONS
     method = table.get(name) if isinstance(target, datetime | timedelta) else None
     if method is None:
-        raise Misfit(f"type {type_name(target)} has no method {name}")
+        raise Misfit(f"type {go_type(target)} has no method {name}")
     wanted = _COUNTS.get(name, 0)
     if len(arguments) != wanted:
         raise Misfit(f"{name} takes {wanted} arguments, not {len(arguments)}")

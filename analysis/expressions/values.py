@@ -75,10 +75,24 @@ def type_name(value: Value) -> str:
     return next((name for kind, name in _NAMES if isinstance(value, kind)), "nil")
 
 
+_GO = {
+    "float": "float64",
+    "array": "[]interface {}",
+    "map": "map[string]interface {}",
+    "nil": "<nil>",
+}
+
+
+def go_type(value: Value) -> str:
+    """The type as upstream's messages have it."""
+    name = type_name(value)
+    return _GO.get(name, name)
+
+
 def key(value: Value) -> object:
     """The key of an AnyMap for this value: 1, 1.0 and true are three."""
     if isinstance(value, list | dict):
-        raise Misfit(f"cannot use {type_name(value)} as a key of a map")
+        raise Misfit(f"cannot use {go_type(value)} as a key of a map")
     return value if isinstance(value, str) else (type_name(value), value)
 
 
@@ -94,7 +108,7 @@ def number(value: Value, what: str) -> int | float:
         Misfit: it is none.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Misfit(f"{what} needs a number, but got {type_name(value)}")
+        raise Misfit(f"{what} needs a number, but got {go_type(value)}")
     return value
 
 
@@ -119,7 +133,7 @@ def text(value: Value, what: str) -> str:
         Misfit: it is none.
     """
     if not isinstance(value, str):
-        raise Misfit(f"{what} needs a string, but got {type_name(value)}")
+        raise Misfit(f"{what} needs a string, but got {go_type(value)}")
     return value
 
 
@@ -130,7 +144,7 @@ def array(value: Value, what: str) -> list[Value]:
         Misfit: it is none.
     """
     if not isinstance(value, list):
-        raise Misfit(f"{what} needs an array, but got {type_name(value)}")
+        raise Misfit(f"{what} needs an array, but got {go_type(value)}")
     return cast("list[Value]", value)
 
 
@@ -141,7 +155,7 @@ def mapping(value: Value, what: str) -> Mapping[object, Value]:
         Misfit: it is none.
     """
     if not isinstance(value, dict):
-        raise Misfit(f"{what} needs a map, but got {type_name(value)}")
+        raise Misfit(f"{what} needs a map, but got {go_type(value)}")
     return cast("Mapping[object, Value]", value)
 
 
@@ -240,7 +254,7 @@ def order(left: Value, right: Value, operator: str) -> bool:
         isinstance(left, kind) and isinstance(right, kind) for kind in (str, datetime, timedelta)
     )
     if not comparable:
-        raise Misfit(f"cannot compare {type_name(left)} {operator} {type_name(right)}")
+        raise Misfit(f"invalid operation: {go_type(left)} {operator} {go_type(right)}")
     one, other = cast("float", left), cast("float", right)  # checked above; any ordered pair does
     if operator == "<":
         return one < other
