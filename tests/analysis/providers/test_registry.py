@@ -10,6 +10,7 @@ from analysis.providers.traffic import TrafficProvider
 from analysis.providers.web import WebProvider
 from rollouts.api.analysis import Metric
 from rollouts.api.errors import InvalidSpec
+from rollouts.api.providers import MetricProvider
 from rollouts.embedded.api import ApiServer, InProcess
 from rollouts.kube.client import Client
 from tests.analysis.providers.requests import clock, run_with
@@ -34,6 +35,11 @@ def providers():
 )
 def test_a_metric_gets_the_provider_that_it_names(providers, provider, kind):
     assert isinstance(provider_of(run_with(provider)[1], providers), kind)
+
+
+def test_every_provider_that_a_metric_can_name_is_there(providers):
+    named = {str(info.alias) for info in MetricProvider.model_fields.values()} - {"plugin"}
+    assert named - providers.keys() == set()
 
 
 @pytest.mark.parametrize(
