@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from analysis.validation import template_problems
-from rollouts.api.analysis import AnalysisTemplate
+from rollouts.api.analysis import AnalysisTemplate, ClusterAnalysisTemplate
 from rollouts.api.baseline import service_name
 from rollouts.api.canary import RolloutAnalysis, RolloutAnalysisTemplate
 from rollouts.api.errors import InvalidSpec
@@ -123,8 +123,11 @@ def _templates(store: Store, rollout: Rollout) -> Iterator[str]:
 
 
 def _broken(template: Object) -> tuple[InvalidSpec, ...]:
+    cluster_wide = template["kind"] == CLUSTER_ANALYSIS_TEMPLATES.kind
     try:
-        return template_problems(parse(AnalysisTemplate, template))
+        return template_problems(
+            parse(ClusterAnalysisTemplate if cluster_wide else AnalysisTemplate, template)
+        )
     except InvalidSpec as problem:
         return (problem,)
 

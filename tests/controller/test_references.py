@@ -7,7 +7,13 @@ import pytest
 from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
 from rollouts.controller.references import mentions, problems
-from rollouts.kube.resources import ANALYSIS_TEMPLATES, HTTP_ROUTES, INGRESSES, SERVICES
+from rollouts.kube.resources import (
+    ANALYSIS_TEMPLATES,
+    CLUSTER_ANALYSIS_TEMPLATES,
+    HTTP_ROUTES,
+    INGRESSES,
+    SERVICES,
+)
 from rollouts.kube.store import Writer
 from tests.world.simulated import GATED, canary, ingress, rollout, service, success_rate
 
@@ -57,6 +63,18 @@ def test_a_condition_that_does_not_parse_is_named_before_it_is_needed() -> None:
     (problem,) = problems(store, shop())
     field = ".spec.metrics[0].successCondition"
     assert problem.startswith(f'AnalysisTemplate "success-rate": {field}: condition "result >="')
+
+
+@pytest.mark.parametrize(("condition", "problems_found"), [("result >= 0.9", 0), ("result >=", 1)])
+def test_a_cluster_wide_template_is_looked_into_as_any_other(condition: str, problems_found: int) -> None:
+    store = world()
+    template = {**success_rate("everywhere", successCondition=condition), "kind": "ClusterAnalysisTemplate"}
+    store.put(CLUSTER_ANALYSIS_TEMPLATES, template)
+    step = {"analysis": {"templates": [{"templateName": "everywhere", "clusterScope": True}]}}
+    made = Rollout.model_validate(in_default(rollout(canary({"setWeight": 10}, step))))
+    found = problems(store, made)
+    assert len(found) == problems_found
+    assert all(each.startswith('ClusterAnalysisTemplate "everywhere": .spec.metrics[0]') for each in found)
 
 
 def test_a_route_of_the_gateway_api_that_is_missing_is_named() -> None:
