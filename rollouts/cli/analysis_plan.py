@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
+from analysis.arguments import REDACTED, known_values, resolve
 from analysis.judges.sequential.verdict import Terms
 from analysis.judging import ALPHA
 from analysis.planning import POWER, Forecast, Setting, forecast, smallest
 from analysis.policies import is_sequential, warm_up
 from analysis.validation import effective_count, interval
-from rollouts.api.analysis import AnalysisTemplate, Metric
+from rollouts.api.analysis import AnalysisTemplate, ClusterAnalysisTemplate, Metric
 from rollouts.api.canary import CanaryStep
 from rollouts.api.duration import format_duration, parse_duration
 from rollouts.api.judges import Judge, SequentialJudge
@@ -89,9 +90,9 @@ def plan(
     the first sequential metric of the AnalysisTemplates in the files, or the defaults.
     """
     rollout, templates = _objects(paths)
-    metric = _metric(templates)
+    counted = [metric for template in templates for metric in _compared(template)]
+    metric = counted[0] if counted else Metric(name="errors", judge=Judge(sequential=SequentialJudge()))
     spec = metric.judge.sequential if metric.judge and metric.judge.sequential else SequentialJudge()
-    counted = [each for template in templates for each in template.spec.metrics if is_sequential(each)]
     alpha = spec.alpha or ALPHA / max(len(counted), 1)
     seconds = duration(every) if every else (interval(metric) or timedelta(minutes=1)).total_seconds()
     if seconds <= 0:
@@ -132,14 +133,20 @@ def _objects(paths: tuple[str, ...]) -> tuple[Rollout, list[AnalysisTemplate]]:
     found = [parse(Rollout, body) for body in bodies if body.get("kind") == "Rollout"]
     if len(found) != 1:
         raise click.ClickException(f"the files hold {len(found)} Rollouts; name those of one with -f")
-    kinds = ("AnalysisTemplate", "ClusterAnalysisTemplate")
-    return found[0], [parse(AnalysisTemplate, body) for body in bodies if body.get("kind") in kinds]
+    kinds = {"AnalysisTemplate": AnalysisTemplate, "ClusterAnalysisTemplate": ClusterAnalysisTemplate}
+    return found[0], [parse(kinds[body["kind"]], body) for body in bodies if body.get("kind") in kinds]
 
 
-def _metric(templates: list[AnalysisTemplate]) -> Metric:
-    metrics = (metric for template in templates for metric in template.spec.metrics)
-    default = Metric(name="errors", judge=Judge(sequential=SequentialJudge()))
-    return next((metric for metric in metrics if is_sequential(metric)), default)
+def _compared(template: AnalysisTemplate) -> Iterator[Metric]:
+    """The metrics with the sequential judge, with the values that the template gives its arguments."""
+    values = known_values(template.spec.args)
+    for metric in template.spec.metrics:
+        if is_sequential(metric):
+            found = resolve(metric, values)
+            if REDACTED in f"{found.interval} {found.warm_up} {found.count}":
+                message = "interval, warmUp and count need a value here; give their arguments one"
+                raise click.ClickException(f'metric "{metric.name}": {message}')
+            yield found
 
 
 def _stages(rollout: Rollout, metric: Metric) -> Iterator[Stage]:

@@ -46,6 +46,21 @@ def test_the_plan_as_text_has_a_row_for_each_weight_and_says_what_the_columns_ar
     assert "NEEDS: until the regression is found 95% of the time." in text
 
 
+def test_a_cluster_wide_template_is_planned_with_the_values_that_it_gives_its_arguments(tmp_path):
+    health = EXAMPLES / "analysis" / "canary-health.yaml"
+    nginx = EXAMPLES / "canary-nginx.yaml"
+    words = ("plan", "-f", str(nginx), "--rps", "50", "--error-rate", "0.01", "--detect", "0.02")
+    assert "a look every 1m,\nwithout the first 2m; alpha 0.025, maxRatio 1.1" in ok(
+        *words, "-f", str(health)
+    )
+    template = yaml.safe_load(health.read_text())
+    del template["spec"]["args"][2]["value"]
+    file = tmp_path / "template.yaml"
+    file.write_text(yaml.safe_dump(template))
+    error = one_line_error(run(*words, "-f", str(file)), 1)
+    assert 'metric "errors": interval, warmUp and count need a value here' in error
+
+
 def test_a_step_that_waits_for_a_human_is_planned_for_an_hour(tmp_path):
     rollout = {
         "apiVersion": "argoproj.io/v1alpha1",
