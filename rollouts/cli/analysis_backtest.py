@@ -23,6 +23,7 @@ from rollouts.api.analysis import (
     AnalysisRunSpec,
     AnalysisTemplate,
     AnalysisTemplateRef,
+    ClusterAnalysisTemplate,
 )
 from rollouts.api.validation import parse
 from rollouts.cli.linting.read import read
@@ -112,12 +113,12 @@ def _spec(paths: tuple[str, ...], name: str | None, given: tuple[str, ...]) -> A
     if findings:
         raise click.ClickException(str(findings[0]))
     bodies = [each.body for each in documents if isinstance(each.body, dict)]
-    scopes = {"AnalysisTemplate": False, "ClusterAnalysisTemplate": True}
+    kinds = {"AnalysisTemplate": AnalysisTemplate, "ClusterAnalysisTemplate": ClusterAnalysisTemplate}
     known: dict[tuple[str, bool], AnalysisTemplate] = {}
     for body in bodies:
-        if body.get("kind") in scopes:
-            found = parse(AnalysisTemplate, body)
-            known[found.metadata.name, scopes[body["kind"]]] = found
+        if (kind := kinds.get(str(body.get("kind")))) is not None:
+            found = parse(kind, body)
+            known[found.metadata.name, kind is ClusterAnalysisTemplate] = found
     roots = [key for key in known if name in (None, key[0])]
     if len(roots) != 1:
         names = ", ".join(sorted(each for each, _ in known)) or "none"

@@ -40,7 +40,7 @@ def test_the_plan_of_the_example_says_that_its_steps_are_too_short_for_twice_the
 
 def test_the_plan_as_text_has_a_row_for_each_weight_and_says_what_the_columns_are():
     text = ok(*PLAN, "0.2")
-    assert text.startswith("Rollout shop: errors from 0.01 to 0.2, 50 requests a second, a look every 15s,\n")
+    assert text.startswith("Rollout till: errors from 0.01 to 0.2, 50 requests a second, a look every 15s,\n")
     rows = [line.split() for line in text.splitlines() if line[:1].isdigit()]
     assert [(row[1], row[2], row[4]) for row in rows] == [("10%", "4m", "100%"), ("40%", "4m", "100%")]
     assert "NEEDS: until the regression is found 95% of the time." in text
@@ -85,6 +85,14 @@ def test_of_the_recorded_past_the_threshold_fails_half_and_the_evidence_nothing(
     assert by_threshold["Failed"] >= 8
     assert "Failed" not in by_evidence
     assert by_evidence["Successful"] >= 14
+
+
+def test_a_cluster_wide_template_is_backtested_as_any_other(tmp_path):
+    file = tmp_path / "templates.yaml"
+    text = (EXAMPLES / "analysis" / "backtest.yaml").read_text()
+    file.write_text(text.replace("kind: AnalysisTemplate", "kind: ClusterAnalysisTemplate"))
+    words = ("--template", "by-threshold", "--series", SERIES, "--every", "1h")
+    assert ok("backtest", "-f", str(file), *words) == ok("backtest", "-f", TEMPLATES, *words)
 
 
 def test_the_backtest_as_text_counts_the_false_alarms_and_says_why_each_run_failed():
