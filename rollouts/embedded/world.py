@@ -62,6 +62,16 @@ _INSTANT = 0.001
 _KINDS = {
     (each.api_version, each.kind): each for each in vars(resources).values() if isinstance(each, Resource)
 }
+_GATEWAY: Object = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "Gateway",
+    "metadata": {"name": "envoy", "namespace": "rollouts-system"},
+    "spec": {
+        "gatewayClassName": "envoy",
+        "listeners": [{"name": "http", "protocol": "HTTP", "port": 80}],
+    },
+}
+"""The one that the embedded ingress serves."""
 _SEEN = {
     (each.group, each.plural): each
     for each in (ROLLOUTS, REPLICA_SETS, PODS, SERVICES, INGRESSES, HTTP_ROUTES, ANALYSIS_RUNS, EVENTS)
@@ -115,6 +125,7 @@ class World:
         for each in (
             _class(INGRESS_CLASSES, "nginx", "controller"),
             _class(GATEWAY_CLASSES, "envoy", "controllerName"),
+            _GATEWAY,
         ):
             await self._apply(each)
         await self._start_cluster()

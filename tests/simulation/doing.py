@@ -247,6 +247,10 @@ class Doing:
     async def _delete_replica_set(self, role: str) -> None:
         view = self._camera.look(self._now())
         wanted = {"new": view.current, "stable": view.stable}
+        if role == "baseline":
+            for each in view.baselines.values():
+                await self._world.client.delete(REPLICA_SETS, each.name, "default")
+            return
         others = [each for each in view.sets if each not in wanted.values()]
         pod_hash = wanted.get(role) or (others[0] if others else "")
         if pod_hash in view.sets:
@@ -258,8 +262,10 @@ class Doing:
                 await self._world.annotate_ingress(f"{NAME}-{NAME}-canary", _CANARY_WEIGHT, str(weight))
                 return
             route = await self._world.client.get(HTTP_ROUTES, NAME, "default")
-            stable, canary = route["spec"]["rules"][0]["backendRefs"]
-            stable["weight"], canary["weight"] = 100 - weight, weight
+            stable, canary, *further = route["spec"]["rules"][0]["backendRefs"]
+            for each in (canary, *further):
+                each["weight"] = weight
+            stable["weight"] = max(0, 100 - weight * (1 + len(further)))
             await self._world.client.replace(HTTP_ROUTES, route, "default")
         except NotFound:
             return

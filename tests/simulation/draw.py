@@ -21,6 +21,7 @@ from tests.faults.model import (
     WatchLate,
     WatchStalls,
 )
+from tests.simulation.baselines import with_baselines
 from tests.simulation.events import (
     Break,
     Command,
@@ -88,7 +89,7 @@ def draw(seed: int) -> Program:
     for _ in range(lot.randint(4, 14)):
         events.append(Timed(round(at, 2) + _ODD, _event(lot, setup, first=not events)))
         at += lot.choice((0.02, 0.3, lot.uniform(0.02, 3), lot.uniform(2, 15), lot.uniform(10, 60)))
-    return with_policies(Program(seed=seed, setup=setup, events=tuple(events)))
+    return with_baselines(with_policies(Program(seed=seed, setup=setup, events=tuple(events))))
 
 
 # --- The world --------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ class Recreate:
 class DeleteReplicaSet:
     """Delete the ReplicaSet of a role by hand."""
 
-    role: Literal["new", "stable", "old"]
+    role: Literal["new", "stable", "old", "baseline"]
 
     def __str__(self) -> str:
         return f"somebody deletes the {self.role} ReplicaSet"

@@ -11,6 +11,7 @@ from functools import partial
 from math import ceil, floor
 from typing import Any
 
+from tests.simulation.baselines import asked
 from tests.simulation.past import Past, portion
 from tests.simulation.proofs import lets_go_on, said, unfinished
 from tests.simulation.view import View
@@ -98,7 +99,11 @@ def traffic_moves_to_enough_pods(before: View, after: View, past: Past) -> Itera
     """A version gets more traffic only when it has the pods for it."""
     if not after.author or after.kind in ("rolling", "canary"):
         return
-    if (before.weight, before.selectors) == (after.weight, after.selectors):
+    if (before.weight, before.beside_weight, before.selectors) == (
+        after.weight,
+        after.beside_weight,
+        after.selectors,
+    ):
         return
     since = past.doubt(after.now)
     if past.fell_at >= since or past.told_at > since or "" in before.selectors.values():
@@ -109,7 +114,7 @@ def traffic_moves_to_enough_pods(before: View, after: View, past: Past) -> Itera
     for pod_hash, share in after.reach.items():
         if share <= was.get(pod_hash, 0) or not pod_hash:
             continue
-        back = pod_hash == before.stable
+        back = pod_hash == before.stable or pod_hash in after.baselines
         needed = 1 if back or _sized_apart(before) else ceil(share * after.replicas)
         if after.serving(pod_hash) < min(needed, after.replicas):
             served = after.serving(pod_hash)
@@ -226,6 +231,45 @@ def nobody_is_left_waiting(before: View, after: View, past: Past) -> Iterator[st
             yield f"{_percent(share)} of the requests go to {_name(after, pod_hash)}, which has no pods"
 
 
+def a_baseline_gets_what_the_canary_gets(before: View, after: View, past: Past) -> Iterator[str]:
+    """The controllers give baseline pods the canary's share or none."""
+    share = after.beside_weight
+    if not after.author or not share or (before.weight, before.beside_weight) == (after.weight, share):
+        return
+    if past.last_ready.get(after.stable, -1) < past.doubt(after.now) and not after.ready.get(after.stable):
+        return  # there is nobody to give it back to
+    if share != after.weight:
+        canary = _percent(after.weight or Fraction(0))
+        yield f"the baseline was given {_percent(share)} of the traffic, and the canary has {canary}"
+
+
+def a_baseline_with_traffic_stays(before: View, after: View, past: Past) -> Iterator[str]:
+    """Neither the Service nor the ReplicaSet of baseline pods is deleted while they have a share."""
+    if not after.author or not before.beside_weight or past.told_at > past.doubt(after.now):
+        return
+    if past.moved_at > past.doubt(after.now):
+        return
+    if before.beside is not None and after.beside is None:
+        yield f"the Service of the baseline was deleted with {_percent(before.beside_weight)} of the traffic"
+    if before.beside in before.baselines and before.beside not in after.baselines:
+        name = before.baselines[before.beside].name
+        yield f"the baseline {name} was deleted with {_percent(before.beside_weight)} of the traffic"
+
+
+def no_baseline_outlives_its_step(before: View, after: View, past: Past) -> Iterator[str]:
+    """A minute after the step that asked for baseline pods nothing of them is left."""
+    left = [each.name for each in after.baselines.values()]
+    left += ["their Service"] if after.beside is not None else []
+    left += ["their share"] if after.beside_weight else []
+    if not left or not after.status or asks_for_a_baseline(after) or _invalid(after) or _invalid(before):
+        return
+    if after.replicas and not after.ready.get(after.stable):
+        return  # they serve in place of stable
+    calm = max(past.told_at, past.moved_at, past.awake_since, past.last_doubt(after.now), past.step_since)
+    if after.now - max(calm, past.fell_at) >= PATIENCE:
+        yield f"no step asks for a baseline, and there is still {' and '.join(left)}"
+
+
 ALWAYS: tuple[Invariant, ...] = (
     no_traffic_without_pods,
     a_failed_revision_gains_nothing,
@@ -242,6 +286,9 @@ ALWAYS: tuple[Invariant, ...] = (
     healthy_means_done,
     analyses_belong_to_an_update,
     nobody_is_left_waiting,
+    a_baseline_gets_what_the_canary_gets,
+    a_baseline_with_traffic_stays,
+    no_baseline_outlives_its_step,
 )
 """Checked after every change of anything that a view shows."""
 
@@ -256,13 +303,22 @@ def asked_weight(view: View) -> Fraction:
     return Fraction(earlier[-1] if earlier else 0, 100)
 
 
+def asks_for_a_baseline(view: View) -> bool:
+    """Whether there should be baseline pods for the step that status names."""
+    status = view.status
+    if view.current == view.stable or status.get("abort") or status.get("promoteFull"):
+        return False
+    return asked(view.steps, view.index, view.strategy.get("analysis") or {})
+
+
 def _told(view: View) -> Fraction | None:
     """The canary's share that status tells."""
     weights = (view.status.get("canary") or {}).get("weights")
     if weights is None:
         return None
     canary: int = weights["canary"]["weight"]
-    return Fraction(canary, canary + weights["stable"]["weight"])
+    further: int = sum(each["weight"] for each in weights.get("additional") or ())
+    return Fraction(canary, canary + weights["stable"]["weight"] + further)
 
 
 def _unavailable(view: View) -> int:

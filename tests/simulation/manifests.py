@@ -19,7 +19,7 @@ def manifests(setup: Setup) -> tuple[Object, ...]:
     front, *more = SERVICES[setup.kind]
     measured = more[0] if more else front
     services = [service(name) for name in SERVICES[setup.kind]]
-    ways = [_http_route()] if setup.kind == "gateway" else [ingress(service_name=front)]
+    ways = [_gateway(), _http_route()] if setup.kind == "gateway" else [ingress(service_name=front)]
     if setup.kind == "blueGreen":
         ways.append(ingress("preview", "shop-preview"))
     templates = (
@@ -63,6 +63,16 @@ def _proving(name: str, more: Object) -> Object:
     metric["provider"]["traffic"] |= {"stableService": "shop-stable"}
     del metric["provider"]["traffic"]["window"]
     return template
+
+
+def _gateway() -> Object:
+    listeners = [{"name": "http", "protocol": "HTTP", "port": 80}]
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "front"},
+        "spec": {"gatewayClassName": "envoy", "listeners": listeners},
+    }
 
 
 def _http_route() -> Object:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from rollouts.api.meta import Object
-from tests.simulation.invariants import asked_weight
+from tests.simulation.events import brief
+from tests.simulation.invariants import asked_weight, asks_for_a_baseline
 from tests.simulation.past import Past
 from tests.simulation.view import REVISION, View
 
@@ -26,6 +27,7 @@ def at_rest(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
         yield f"the spec asks for {view.version}, and status says that {view.current} is the current revision"
         return
     yield from _kept_in_order(view)
+    yield from _compared(view, broken)
     if view.stable and view.stable not in view.sets and status.get("abort"):
         return  # somebody deleted what it is to return to, and has to say what now
     if status.get("abort"):
@@ -54,6 +56,22 @@ def _kept_in_order(view: View) -> Iterator[str]:
     for service, pod_hash in view.selectors.items():
         if pod_hash and pod_hash not in view.sets and view.stable in view.sets:
             yield f"service {service} selects {pod_hash}, which has no ReplicaSet"
+
+
+def _compared(view: View, broken: frozenset[str]) -> Iterator[str]:
+    """There are baseline pods where the step asks for them, with the canary's share; and nowhere else."""
+    stable = view.of(view.stable)
+    if stable is None or stable.version in broken or view.spec.get("paused"):
+        return
+    asks = asks_for_a_baseline(view)
+    if not asks and (view.baselines or view.beside is not None or view.beside_weight):
+        yield f"no step asks for a baseline, and there is {brief([*view.baselines, view.beside])}"
+    new = view.sets[view.current]
+    if asks and new.version not in broken and view.replicas:
+        if view.beside not in view.baselines:
+            yield "the step asks for a baseline, and there is none"
+        elif view.beside_weight != view.weight and view.weight == asked_weight(view):
+            yield f"the canary has {view.weight} of the traffic, and its baseline {view.beside_weight}"
 
 
 def _aborted(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:

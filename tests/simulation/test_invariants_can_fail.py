@@ -9,10 +9,12 @@ import pytest
 
 from rollouts.api.meta import Object
 from rollouts.api.rollout_status import TrafficWeights, WeightDestination
+from rollouts.api.weights import Destination
 from rollouts.kube.fence import Fence
 from rollouts.kube.lease import Elector
 from strategies import (
     analyses,
+    baseline,
     bluegreen,
     canary,
     counts,
@@ -26,7 +28,7 @@ from strategies import (
     weights,
 )
 from strategies.lifecycle import Decision
-from strategies.model import StartAnalysis, SwitchService
+from strategies.model import DeleteReplicaSet, StartAnalysis, SwitchService
 from strategies.replicas import Bounds
 from strategies.steps import Step
 from tests.faults.model import INTERNAL_ERROR
@@ -56,6 +58,14 @@ def routed(*listed: Object, **more: Any) -> Object:
     return {**ROUTED, "steps": list(listed), **more}
 
 
+COMPARED: Object = {
+    **ROUTED,
+    "trafficRouting": {
+        "plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "shop", "namespace": "default"}}
+    },
+    "steps": [{"setWeight": 25}, {"pause": {"duration": 30}}],
+    "analysis": {**WATCH, "baseline": {"matchCanary": True}},
+}
 SHIP = (0.0, e.Ship("v2"))
 CLIMB = ({"setWeight": 25}, {"pause": {"duration": 30}}, {"setWeight": 75}, {"pause": {"duration": 30}})
 
@@ -135,6 +145,20 @@ async def never_lose(self: Elector) -> None:
     await controllers.asyncio.sleep(controllers._FOREVER)
 
 
+def baselines_deleted(_: Any, roles: Any) -> tuple[DeleteReplicaSet, ...]:
+    return tuple(DeleteReplicaSet(name=each.name) for each in roles.baselines if each.available)
+
+
+def unequal_shares(patch: pytest.MonkeyPatch) -> None:
+    inner = baseline.destinations
+
+    def destinations(*args: Any, **more: Any) -> tuple[Destination, ...]:
+        return tuple(replace(each, weight=each.weight + 5) for each in inner(*args, **more))
+
+    patch.setattr(baseline, "destinations", destinations)
+    patch.setattr(baseline, "carried", lambda *_: True)
+
+
 def done(*_: object) -> Step:
     return Step(done=True)
 
@@ -206,6 +230,18 @@ CASES: dict[str, tuple[Program, Break]] = {
             (11.0, e.PodsFail("are deleted", "v2", 9)),
         ),
         swap(replicas, "idle", lambda *_: False),
+    ),
+    "a_baseline_gets_what_the_canary_gets": (
+        program("gateway", COMPARED, SHIP),
+        without_safety(unequal_shares),
+    ),
+    "a_baseline_with_traffic_stays": (
+        program("gateway", COMPARED, SHIP),
+        without_safety(swap(baseline, "cleared", baselines_deleted)),
+    ),
+    "no_baseline_outlives_its_step": (
+        program("gateway", COMPARED, SHIP, (20.0, e.Command("abort")), (30.0, e.Crash(1.0))),
+        swap(baseline, "cleared", lambda *_: ()),
     ),
     "only_the_leader_writes": (
         program(

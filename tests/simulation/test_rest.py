@@ -11,6 +11,7 @@ from tests.simulation.past import Past
 from tests.simulation.rest import at_rest
 from tests.simulation.view import REVISION, Run, Set, View
 
+BASE = {"base": Set("shop-base", "base", "v1", 1, 1, 1, "")}
 OLD = Set("shop-old", "old", "v1", 0, 0, 1, "")
 NEW = Set("shop-new", "new", "v2", 2, 2, 2, "")
 
@@ -67,9 +68,19 @@ BY_HAND = Past(aborted_by_hand=True)
 TWO = {"old": replace(OLD, replicas=2, available=2), "new": replace(NEW, replicas=0, available=0)}
 
 
+def compared(**more: Any) -> View:
+    """A step that compares the canary with baseline pods, and came to no conclusion."""
+    steps = [{"setWeight": 50}, {"analysis": {"baseline": {"matchCanary": True}}}]
+    waits = status(stableRS="old", phase="Paused", pauseConditions=[{"reason": "InconclusiveAnalysisRun"}])
+    half = Fraction(1, 2)
+    made = world(rollout(waits, canary={"steps": steps}), new=1, weight=half)
+    return replace(made, baselines=BASE, beside="base", beside_weight=half, **more)
+
+
 @pytest.mark.parametrize(
     ("view", "past"),
     [
+        (compared(), Past()),
         (promoted(), Past()),
         (world(rollout(ABORTED)), BY_HAND),
         (
@@ -82,6 +93,7 @@ TWO = {"old": replace(OLD, replicas=2, available=2), "new": replace(NEW, replica
         (world(rollout({**PAUSED, "pauseConditions": [{"reason": "InconclusiveAnalysisRun"}]})), Past()),
     ],
     ids=[
+        "compared",
         "promoted",
         "aborted by hand",
         "analysis failed",
@@ -120,6 +132,10 @@ def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> No
             Past(),
             "shop-canary selects gone, which has no ReplicaSet",
         ),
+        (promoted(baselines=BASE), Past(), "no step asks for a baseline, and there is"),
+        (promoted(beside="base"), Past(), "no step asks for a baseline, and there is"),
+        (replace(compared(), baselines={}), Past(), "the step asks for a baseline, and there is none"),
+        (replace(compared(), beside_weight=Fraction(0)), Past(), "and its baseline 0"),
         (world(rollout(ABORTED)), Past(), "it is aborted, and nobody asked for it"),
         (world(rollout({**ABORTED, "phase": "Paused"})), BY_HAND, "it is aborted, and its phase is Paused"),
         (world(rollout(ABORTED), weight=Fraction(1, 2), new=1), BY_HAND, "requests go to old, new"),

@@ -31,7 +31,11 @@ def line_of_status(view: View) -> str:
         f"{each.version} {view.ready.get(each.hash, 0)}/{each.replicas}{_roles(view, each.hash)}"
         for each in sorted(view.sets.values(), key=lambda each: each.revision)
     )
+    for each in view.baselines.values():
+        pods += f", baseline {view.ready.get(each.hash, 0)}/{each.replicas}"
     weight = "" if view.weight is None else f", weight {float(100 * view.weight):g}"
+    if view.beside_weight:
+        weight += f" and {float(100 * view.beside_weight):g} beside it"
     flags = "".join(f", {flag}" for flag in ("abort", "promoteFull") if status.get(flag))
     step = f" step {view.index}/{len(view.steps)}" if view.steps else ""
     message = f" ({status['message']})" if status.get("message") else ""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.meta import Object
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
@@ -19,6 +20,8 @@ from tests.simulation.manifests import SERVICES as NAMES
 from tests.simulation.program import Kind
 
 NAME = "shop"
+BESIDE = "shop-baseline"
+"""The Service of baseline pods."""
 HASH = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
 _CANARY_WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
@@ -80,7 +83,13 @@ class View:
     rollout: Object = field(default_factory=dict)
     """Empty where there is none."""
     sets: Mapping[str, Set] = field(default_factory=dict)
-    """By hash."""
+    """Those of revisions, by hash."""
+    baselines: Mapping[str, Set] = field(default_factory=dict)
+    """Those of baseline pods, by hash."""
+    beside: str | None = None
+    """The hash that the Service of the baseline asks for; None while there is no such Service."""
+    beside_weight: Fraction = Fraction(0)
+    """The share of that Service in the route."""
     ready: Mapping[str, int] = field(default_factory=dict)
     """Pods that take requests, by hash."""
     selectors: Mapping[str, str | None] = field(default_factory=dict)
@@ -161,7 +170,7 @@ class View:
 
     def serving(self, pod_hash: str) -> int:
         """Pods of a version that take requests, count as available, and are not above its size."""
-        each = self.sets.get(pod_hash)
+        each = self.sets.get(pod_hash) or self.baselines.get(pod_hash)
         return min(self.ready.get(pod_hash, 0), each.available, each.replicas) if each is not None else 0
 
     @property
@@ -170,7 +179,10 @@ class View:
         front, *more = NAMES[self.kind]
         shares: dict[str, Fraction] = {}
         weight = (self.weight or Fraction(0)) if self.routed else Fraction(0)
-        for name, share in ((front, 1 - weight), *((each, weight) for each in more if self.routed)):
+        stable = 1 - weight - self.beside_weight
+        if self.beside_weight:
+            shares[self.beside or ""] = self.beside_weight
+        for name, share in ((front, stable), *((each, weight) for each in more if self.routed)):
             if share:
                 for pod_hash, part in self._behind(name).items():
                     shares[pod_hash] = shares.get(pod_hash, Fraction(0)) + share * part
@@ -220,11 +232,13 @@ def _rollout(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
 
 
 def _sets(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
-    found = {}
+    found: dict[str, Set] = {}
+    baselines: dict[str, Set] = {}
     for obj in objects:
         metadata = obj["metadata"]
+        marked = BASELINE_OF in (metadata.get("annotations") or {})
         pod_hash = (metadata.get("labels") or {}).get(HASH, "")
-        found[pod_hash] = Set(
+        (baselines if marked else found)[pod_hash] = Set(
             metadata["name"],
             pod_hash,
             obj["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2],
@@ -234,6 +248,7 @@ def _sets(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
             metadata["creationTimestamp"],
         )
     yield "sets", found
+    yield "baselines", baselines
 
 
 def _ready(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
@@ -254,6 +269,8 @@ def _selectors(kind: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
         if obj["metadata"]["name"] in found:
             found[obj["metadata"]["name"]] = (obj["spec"].get("selector") or {}).get(HASH, "")
     yield "selectors", found
+    beside = next((obj for obj in objects if obj["metadata"]["name"] == BESIDE), None)
+    yield "beside", None if beside is None else (beside["spec"].get("selector") or {}).get(HASH, "")
 
 
 def _nginx(kind: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
@@ -274,11 +291,14 @@ def _http_routes(kind: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
     route = next((obj for obj in objects if obj["metadata"]["name"] == NAME), None)
     if route is None:
         yield "weight", None
+        yield "beside_weight", Fraction(0)
         return
     weights = {ref["name"]: ref.get("weight") for ref in route["spec"]["rules"][0]["backendRefs"]}
     stable, canary = (weights.get(name) for name in NAMES[kind])
-    known = canary is not None and stable is not None and stable + canary
-    yield "weight", Fraction(canary, stable + canary) if known else None
+    further = weights.get(BESIDE, 0)
+    known = canary is not None and stable is not None and stable + canary + further
+    yield "weight", Fraction(canary, stable + canary + further) if known else None
+    yield "beside_weight", Fraction(further, stable + canary + further) if known else Fraction(0)
 
 
 def _runs(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
