@@ -11,6 +11,9 @@ from analysis.values import MAX_VALUE, encode
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
 from rollouts.api.errors import InvalidSpec
 
+MAX_QUOTED = 500
+"""Characters of what a server says."""
+
 Clock = Callable[[], datetime]
 
 
@@ -81,6 +84,16 @@ def hush(*loggers: str) -> None:
     """Keep HTTP libraries from logging whole URLs, whose queries may hold secrets, at info or debug."""
     for name in loggers:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def quoted(text: str) -> str:
+    """What a server says, whole or not at all.
+
+    Cut short, half a secret could be left, which nobody recognises any more: of arguments only the controller
+    knows which are secret.
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_QUOTED else f"({len(text)} characters, too many to show)"
 
 
 def hide(message: str, credentials: Iterable[str]) -> str:

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, quote
 import httpx
 
 from analysis.providers.accounts import account
-from analysis.providers.answers import Clock
+from analysis.providers.answers import Clock, quoted
 from analysis.providers.http import Request, fetch_json, with_query
-from analysis.providers.oneshot import Failed, Found, OneShot
+from analysis.providers.oneshot import Failed, Found, OneShot, hiding
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.flagger_providers import ExternalMetricsMetric
@@ -56,7 +56,7 @@ class ExternalMetricsProvider(OneShot):
         path = f"{ROOT}/namespaces/{quote(namespace, safe='')}/{quote(name, safe='')}"
         query = {"labelSelector": selector} if selector else {}
         if spec.address:
-            answer = await self._elsewhere(run, spec, path, query)
+            found = await self._elsewhere(run, spec, path, query)
         elif namespace != run.metadata.namespace:
             raise InvalidSpec(
                 "externalMetrics.query",
@@ -64,19 +64,18 @@ class ExternalMetricsProvider(OneShot):
                 f'"{run.metadata.namespace}"',
             )
         else:
-            answer = await self._here(path, query)
-        found = read(answer)
+            found = await self._here(path, query)
         return Found(result=found, message="" if found is not None else "no values found")
 
-    async def _here(self, path: str, query: Mapping[str, str]) -> Any:
+    async def _here(self, path: str, query: Mapping[str, str]) -> float | None:
         try:
-            return await self._client.raw(path, query)
+            return read(await self._client.raw(path, query))
         except Forbidden as refusal:
             raise Failed(f"{refusal}; apply {RIGHTS}") from None
 
     async def _elsewhere(
         self, run: AnalysisRun, spec: ExternalMetricsMetric, path: str, query: Mapping[str, str]
-    ) -> Any:
+    ) -> float | None:
         address, headers = spec.address.rstrip("/"), {"Accept": "application/json"}
         if spec.secret_ref.name:
             held = await account(self._client, run, spec.secret_ref, address, environ=self._environ)
@@ -86,7 +85,9 @@ class ExternalMetricsProvider(OneShot):
         request = Request(
             url=with_query(url, query) if query else url, headers=headers, insecure=spec.insecure
         )
-        return await fetch_json(request, self._transport)
+        answer = await fetch_json(request, self._transport)
+        with hiding(request.credentials()):
+            return read(answer)
 
 
 def parse(query: str, default: str) -> tuple[str, str, str]:
@@ -119,7 +120,7 @@ def read(answer: Any) -> float | None:
     text = items[0].get("value") if isinstance(items[0], dict) else None
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise Failed(f"the external metrics API answered with {str(text)[:40]!r}, which is no quantity")
+        raise Failed(f"the external metrics API answered with {quoted(repr(text))}, which is no quantity")
     return quantity(match[1], match[2])
 
 

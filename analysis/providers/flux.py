@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from analysis.providers.answers import quoted
 from analysis.providers.oneshot import Failed
 
 DIALECT = {"annotations": ["datatype", "group", "default"], "delimiter": ",", "header": True}
@@ -66,7 +67,7 @@ def _column(names: Sequence[str], types: Sequence[str]) -> int:
 
 def _read(row: Sequence[str], column: int | None, types: Sequence[str], defaults: Sequence[str]) -> Any:
     if column == -1:
-        raise Failed(f"InfluxDB answered with an error: {' '.join(filter(None, row))[:300]}")
+        raise Failed(f"InfluxDB answered with an error: {quoted(' '.join(filter(None, row)))}")
     if column is None or len(row) != len(types):
         raise Failed("InfluxDB answered with something else than annotated CSV")
     text = row[column] or (defaults[column] if column < len(defaults) else "")
@@ -79,5 +80,5 @@ def _read(row: Sequence[str], column: int | None, types: Sequence[str], defaults
         if kind in _WHOLE:
             return int(text)
     except ValueError:
-        raise Failed(f'InfluxDB answered with "{text[:40]}", which is no {kind}') from None
+        raise Failed(f'InfluxDB answered with "{quoted(text)}", which is no {kind}') from None
     return text == "true" if kind == "boolean" else text

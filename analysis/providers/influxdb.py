@@ -8,7 +8,7 @@ import httpx
 from analysis.providers import flux
 from analysis.providers.answers import Clock
 from analysis.providers.http import Request, fetch, json_content, with_query
-from analysis.providers.oneshot import Found, OneShot
+from analysis.providers.oneshot import Found, OneShot, hiding
 from analysis.providers.secrets import controller_namespace, read
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
@@ -52,7 +52,9 @@ class InfluxdbProvider(OneShot):
             content=json_content({"query": spec.query, "type": "flux", "dialect": flux.DIALECT}),
             timeout=TIMEOUT,
         )
-        values = flux.values(await fetch(request, self._transport))
+        content = await fetch(request, self._transport)
+        with hiding(request.credentials()):
+            values = flux.values(content)
         if not values:
             return Found(result=None, message="no results returned from flux query")
         return Found(result=values)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
-from analysis.providers.answers import Clock, error, running
+from analysis.providers.answers import Clock, error, quoted, running
 from analysis.providers.http import Request, fetch_json, json_content, with_query
 from analysis.providers.oneshot import Failed
 from rollouts.api.analysis import AnalysisPhase, AnalysisRun, Measurement, Metric
@@ -119,7 +119,7 @@ def read_config(answer: Any, name: str) -> str:
     for each in answer:
         if each.get("name") == name and isinstance(each.get("id"), str) and each["id"]:
             return str(each["id"])
-    known = ", ".join(sorted(names)[:20]) or "none"
+    known = quoted(", ".join(sorted(names))) or "none"
     raise Failed(f'Kayenta has no canary configuration "{name}"; it has: {known}')
 
 
@@ -164,8 +164,8 @@ def read_score(answer: Any) -> int | None:
         score = score.get(name) if isinstance(score, dict) else None
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 100:
         status = answer.get("status")
-        reason = f"; the execution ended as {status}" if isinstance(status, str) else ""
-        raise Failed(f"Kayenta: Missing Score{reason[:100]}")
+        reason = f"; the execution ended as {quoted(status)}" if isinstance(status, str) else ""
+        raise Failed(f"Kayenta: Missing Score{reason}")
     return int(score)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from analysis.providers import names
-from analysis.providers.answers import Clock, error, no_data, running, value
+from analysis.providers.answers import Clock, error, no_data, quoted, running, value
 from analysis.providers.numbers import number
 from analysis.providers.oneshot import Failed
 from rollouts.api.analysis import AnalysisPhase, AnalysisRun, Measurement, Metric
@@ -166,7 +166,7 @@ def read_metric(found: Object, now: datetime) -> float | None:
     status: Any = found.get("status") or {}
     name = found["metadata"]["name"]
     if reason := status.get("errMsg"):
-        raise Failed(f'KeptnMetric "{name}": {str(reason)[:300]}')
+        raise Failed(f'KeptnMetric "{name}": {quoted(str(reason))}')
     if status.get("value") in (None, ""):
         return None
     try:
@@ -175,7 +175,7 @@ def read_metric(found: Object, now: datetime) -> float | None:
         updated = parse_time(status["lastUpdated"]) if status.get("lastUpdated") else now
     except (ValueError, TypeError):
         raise Failed(
-            f'KeptnMetric "{name}" holds something else than a number: {status["value"]!r}'
+            f'KeptnMetric "{name}" holds something else than a number: {quoted(repr(status["value"]))}'
         ) from None
     age = (now - updated).total_seconds()
     if math.isfinite(seconds) and age > STALE * seconds + 30:

@@ -10,8 +10,8 @@ def number(value: Any) -> float:
         ValueError: it is no number.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{str(value)[:40]!r} is no number")
+        raise ValueError(f"{value!r} is no number")
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(f"{str(value)[:40]} is too large") from None
+        raise ValueError(f"{value!r} is too large") from None

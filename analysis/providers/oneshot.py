@@ -1,12 +1,13 @@
 """Providers whose measurement is one question and its answer, so that nothing is ever under way."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from analysis.providers.answers import Clock, error, no_data, value
+from analysis.providers.answers import Clock, error, hide, no_data, value
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
 from rollouts.api.errors import RolloutsError, Unavailable
 
@@ -28,6 +29,15 @@ class Failed(Unavailable):
     def __init__(self, message: str, metadata: Mapping[str, str] | None = None) -> None:
         self.metadata = dict(metadata or {})
         super().__init__(message)
+
+
+@contextmanager
+def hiding(credentials: Iterable[str]) -> Iterator[None]:
+    """While an answer is read that may hold the credentials which it was asked with: no error shows them."""
+    try:
+        yield
+    except Failed as failure:
+        raise Failed(hide(str(failure), credentials), failure.metadata) from None
 
 
 class OneShot(ABC):

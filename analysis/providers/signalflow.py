@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from analysis.providers.answers import quoted
 from analysis.providers.numbers import number
 from analysis.providers.oneshot import Failed
 
@@ -63,4 +64,4 @@ def events(content: bytes) -> Iterator[tuple[str, Any]]:
 def _reason(message: Any) -> str:
     """What went wrong, as the server puts it."""
     about = message.get("errors") or message.get("abortInfo") or message
-    return json.dumps(about, ensure_ascii=False)[:300]
+    return quoted(json.dumps(about, ensure_ascii=False))

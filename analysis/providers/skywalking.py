@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from analysis.providers.answers import Clock
+from analysis.providers.answers import Clock, quoted
 from analysis.providers.http import Request, fetch_json, json_content
 from analysis.providers.oneshot import Failed, Found, OneShot
 from rollouts.api.analysis import AnalysisRun, Metric
@@ -64,7 +64,7 @@ def read(answer: Any) -> Any:
     if errors := answer.get("errors"):
         first = errors[0] if isinstance(errors, list) else errors
         message = first.get("message") if isinstance(first, dict) else first
-        raise Failed(f"graphql: {str(message)[:300]}")
+        raise Failed(f"graphql: {quoted(str(message))}")
     data = answer.get("data")
     if data is not None and not isinstance(data, dict):
         raise Failed("SkyWalking answered with something else than its API")

@@ -10,7 +10,7 @@ from analysis.providers.accounts import account
 from analysis.providers.answers import Clock
 from analysis.providers.http import Request, fetch, with_query
 from analysis.providers.lookback import lookback
-from analysis.providers.oneshot import Found, OneShot
+from analysis.providers.oneshot import Found, OneShot, hiding
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
 from rollouts.kube.client import Client
@@ -61,7 +61,9 @@ class SplunkProvider(OneShot):
             content=spec.query.encode(),
             timeout=TIMEOUT,
         )
-        value = signalflow.last_value(await fetch(request, self._transport))
+        content = await fetch(request, self._transport)
+        with hiding(request.credentials()):
+            value = signalflow.last_value(content)
         return Found(result=value, message="" if value is not None else "no values found")
 
 

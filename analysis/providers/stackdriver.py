@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import httpx
 
-from analysis.providers.answers import Clock
+from analysis.providers.answers import Clock, quoted
 from analysis.providers.google import access_token
 from analysis.providers.http import Request, fetch_json, json_content
 from analysis.providers.numbers import number
-from analysis.providers.oneshot import Failed, Found, OneShot
+from analysis.providers.oneshot import Failed, Found, OneShot, hiding
 from analysis.providers.secrets import Secret, controller_namespace, read
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
@@ -57,7 +57,9 @@ class StackdriverProvider(OneShot):
             content=json_content({"query": spec.query}),
             timeout=TIMEOUT,
         )
-        value = read_value(await fetch_json(request, self._transport))
+        answer = await fetch_json(request, self._transport)
+        with hiding(request.credentials()):
+            value = read_value(answer)
         return Found(result=value, message="" if value is not None else "no values found")
 
     async def _secret(self, run: AnalysisRun, ref: SecretRef) -> Secret | None:
@@ -76,7 +78,7 @@ def read_value(answer: Any) -> float | None:
     if not isinstance(answer, dict):
         raise Failed("Cloud Monitoring answered with something else than its API")
     if problems := answer.get("partialErrors"):
-        raise Failed(f"Cloud Monitoring answered in part only: {str(problems)[:300]}")
+        raise Failed(f"Cloud Monitoring answered in part only: {quoted(str(problems))}")
     series = answer.get("timeSeriesData") or []
     try:
         if len(series) > 1 or answer.get("nextPageToken"):
