@@ -23,13 +23,13 @@ IMAGES: Object = {
 
 
 def health() -> Object:
-    """The example, in the namespace of a test."""
+    """The example, which all tests share: it belongs to no namespace."""
     text = (REPOSITORY / "examples" / "analysis" / "canary-health.yaml").read_text()
     found: Object = yaml.safe_load(text)
     for metric in found["spec"]["metrics"]:
         if metric["name"] == "latency":  # fresh pods on a busy machine do differ
             metric["judge"]["sequential"] |= {"maxRatio": 3, "proveRatio": 6}
-    return {**found, "kind": "AnalysisTemplate"}
+    return found
 
 
 def compared(looks: int, warm_up: str = "1s", **more: Object) -> Object:
@@ -37,7 +37,8 @@ def compared(looks: int, warm_up: str = "1s", **more: Object) -> Object:
     services = {"canary-service": "shop-canary", "stable-service": "shop-stable"}
     values = {**services, "interval": "1s", "looks": str(looks), "warm-up": warm_up}
     arguments = [{"name": name, "value": value} for name, value in values.items()]
-    return {"analysis": {"templates": [{"templateName": "canary-health"}], "args": arguments, **more}}
+    templates = [{"templateName": "canary-health", "clusterScope": True}]
+    return {"analysis": {"templates": templates, "args": arguments, **more}}
 
 
 async def begun(live: Live, ns: str, cd: Client, looks: int = 60) -> None:
