@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from analysis.providers.answers import quoted
+from analysis.providers.numbers import number
 from analysis.providers.oneshot import Failed
 
 DIALECT = {"annotations": ["datatype", "group", "default"], "delimiter": ",", "header": True}
@@ -75,10 +76,9 @@ def _read(row: Sequence[str], column: int | None, types: Sequence[str], defaults
         return None
     kind = types[column]
     try:
-        if kind == "double":
-            return float(text)
-        if kind in _WHOLE:
-            return int(text)
+        if kind == "double" or kind in _WHOLE:
+            value = number(text)
+            return int(text) if kind in _WHOLE else value
     except ValueError:
         raise Failed(f'InfluxDB answered with "{quoted(text)}", which is no {kind}') from None
     return text == "true" if kind == "boolean" else text

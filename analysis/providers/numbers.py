@@ -9,7 +9,9 @@ def number(value: Any) -> float:
     Raises:
         ValueError: it is no number.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    # Python reads 1_000 and other alphabets' digits; no API writes them.
+    odd = isinstance(value, str) and ("_" in value or not value.isascii())
+    if odd or isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is no number")
     try:
         return float(value)

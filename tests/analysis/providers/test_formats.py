@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from analysis.providers import flux, signalflow
 from analysis.providers.graphite import render_url
+from analysis.providers.numbers import number
 from analysis.providers.oneshot import Failed
 from analysis.providers.splunk import stream_address
 
@@ -74,11 +75,25 @@ def test_an_answer_of_influxdb_that_is_none_or_cut_is_an_error_or_has_fewer_valu
         b"#datatype,string,long,double\n#group,false,false,false\n#default,_result,,\n,result,table,_value\n,,0,x\n",
         b"#datatype,string,long,long\n#group,false,false,false\n#default,_result,,\n,result,table,_value\n,,0,1.5\n",
         b'#datatype,string,long,double\n,result,table,"_value\n,,0,1\n',
+        b"#datatype,string,long,long\n#group,false,false,false\n#default,_result,,\n,result,table,_value\n,,0,1_0\n",
     ],
 )
 def test_what_is_no_table_is_an_error(content):
     with pytest.raises(Failed):
         flux.values(content)
+
+
+@pytest.mark.parametrize("text", ["1_000", "\u0661", "1,5", "0x10", "", "true", "1e5x"])
+def test_what_only_python_takes_for_a_number_is_none(text):
+    with pytest.raises(ValueError, match=r"number|convert"):
+        number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", 1), ("-.5", -0.5), ("1e3", 1000), ("+Inf", math.inf), (2, 2)]
+)
+def test_a_number_may_be_written_as_text(text, value):
+    assert number(text) == value
 
 
 def test_an_empty_cell_has_the_default_of_its_column():
