@@ -6,7 +6,7 @@ loop is waited for, so threads, sockets and processes are refused.
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
@@ -76,6 +76,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> NoReturn:  # type: ignore[override]
         raise NotInVirtualTime("a thread calls the loop")
+
+    def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
+        # What nobody iterates any more is closed in the loop, as elsewhere, and by no thread.
+        self._asyncgens.discard(agen)  # type: ignore[attr-defined] # the base class's own, here as there
+        if not self.is_closed():
+            self.call_soon(self.create_task, agen.aclose())
 
     def _add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> Any:
         if fd == self._ssock.fileno():  # type: ignore[attr-defined] # the loop's own wake-up pipe

@@ -33,6 +33,7 @@ async def test_what_is_no_answer_is_a_failure_that_shows_no_secret(name):
     failure, recorded = await asked(FAULTS[name])
     assert isinstance(failure, HttpFailed)
     assert SECRET not in f"{failure} {failure.detail}"
+    assert recorded.mismatches == []
     assert all(ELSEWHERE not in each.url for each in recorded.asked)
     assert (failure.outcome == "timeout") == (name in ("silence", "a first byte, and silence"))
     if name in STATUS:

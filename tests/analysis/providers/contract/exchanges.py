@@ -45,7 +45,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered, or what happens instead: `stall`, `drip`, `refuse` or `cut`."""
+    """What is answered, or what happens instead: `stall`, `drip`, `endless`, `refuse` or `cut`."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +116,7 @@ FAULTS: dict[str, Fault] = {
         200, {"content-type": "application/json"}, b"\xff\xfe\x00\x80"
     ),
     "a huge answer": saying(json.dumps("x" * (MAX_BYTES + 1))),
+    "an answer without end": instead("endless"),
     "JSON nested without end": saying("[" * 200_000),
     "a redirect to another host": lambda _: Answer(302, {"location": f"http://{ELSEWHERE}/"}),
     "a redirect to another host that keeps the body": lambda _: Answer(
@@ -261,8 +262,8 @@ class Transport(httpx.AsyncBaseTransport):
             case "refuse":
                 raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
             case "stall":
-                await asyncio.sleep(3600)
-            case "drip" | "cut":
+                await asyncio.Event().wait()
+            case "drip" | "cut" | "endless":
                 return httpx.Response(200, content=_broken(answer.instead), request=request)
         headers = list(answer.headers.items())
         return httpx.Response(answer.status, headers=headers, content=answer.body, request=request)
@@ -272,4 +273,13 @@ async def _broken(how: str) -> AsyncIterator[bytes]:
     yield b"{"
     if how == "cut":
         raise httpx.ReadError("reset by peer")
-    await asyncio.sleep(3600)
+    if how == "drip":
+        await asyncio.Event().wait()
+    for _ in range(TOO_MUCH // len(CHUNK)):
+        yield CHUNK
+    raise AssertionError("the answer was read on and on")
+
+
+CHUNK = b"x" * 65_536
+TOO_MUCH = 16 * MAX_BYTES
+"""Of an answer without end, more than anybody needs to see that it has none."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.analysis.providers.contract.exchanges import Asked, Recorded
+from tests.analysis.providers.contract.exchanges import CHUNK, TOO_MUCH, Asked, Recorded
 
 LONGEST = 30
 """Seconds after which a silent answer ends, if nobody went away before."""
@@ -46,6 +46,9 @@ class Server:
             if answer.instead == "stall":
                 self.released.wait(LONGEST)
             return
+        if answer.instead == "endless":
+            self.pour(request)
+            return
         request.send_response(answer.status)
         for name, text in answer.headers.items():
             request.send_header(name, text)
@@ -56,6 +59,18 @@ class Server:
         request.wfile.flush()
         if answer.instead == "drip":
             self.released.wait(LONGEST)
+
+    def pour(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer without end, until nobody reads any more."""
+        assert self.recorded is not None
+        request.send_response(200)
+        request.end_headers()
+        try:
+            for _ in range(TOO_MUCH // len(CHUNK)):
+                request.wfile.write(CHUNK)
+        except OSError:
+            return
+        self.recorded.mismatches.append("the answer was read on and on")
 
     def close(self) -> None:
         self.released.set()
