@@ -240,10 +240,11 @@ def invalid(seen: Observed, problems: tuple[str, ...], now: datetime, retreat: P
 
 
 def not_created(seen: Observed, planned: Plan, message: str, now: datetime) -> Plan:
-    """The plan, told as what it came to where the ReplicaSet of the template was refused."""
+    """The plan, told as what it came to where a ReplicaSet or Service that it needs was refused."""
     before = seen.rollout.status.conditions
     told = conditions.not_created(before, planned.status.conditions, message, now)
-    happened = [each for each in planned.events if each.reason != "NewReplicaSetCreated"]
+    made = {"NewReplicaSetCreated", "BaselineCreated"}
+    happened = [each for each in planned.events if each.reason not in made]
     said = conditions.find(told, "Progressing")
     if said is not None and said.reason == conditions.CREATE_ERROR and said not in before:
         happened.append(Event(reason=conditions.CREATE_ERROR, message=message, type="Warning"))

@@ -50,7 +50,7 @@ class Done:
     rollout: Object
     """The rollout as the API server has it now: as it was, or what a write to it answered."""
     not_created: str = ""
-    """Why the ReplicaSet of the template cannot be made; empty if it can."""
+    """Why a ReplicaSet or Service that is needed cannot be made; empty if all can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +65,23 @@ class Executor:
     async def run(self, obj: Object, actions: tuple[model.Action, ...]) -> Done:
         """Do the actions in order and stop at the first that fails.
 
-        A refused ReplicaSet does not stop the others: none of them needs it yet, and what an earlier version
-        carries must be taken back all the same.
+        A ReplicaSet or Service that may not be made does not stop the others: none of them needs it yet, and
+        what an earlier version carries must be taken back all the same.
         """
         not_created = ""
         for action in actions:
             try:
                 obj = await self._do(obj, action)
             except (Invalid, Forbidden, NameTaken) as error:
-                if not isinstance(action, model.CreateReplicaSet):
-                    raise
-                not_created = f'Failed to create new replica set "{action.name}": {error}'
+                match action:
+                    case model.CreateReplicaSet(name=name):
+                        not_created = f'Failed to create new replica set "{name}": {error}'
+                    case model.CreateBaseline(name=name):
+                        not_created = f'Failed to create baseline replica set "{name}": {error}'
+                    case model.CreateService(name=name):
+                        not_created = f'Failed to create baseline service "{name}": {error}'
+                    case _:
+                        raise
         return Done(rollout=obj, not_created=not_created)
 
     # As many branches as there are actions, on purpose.

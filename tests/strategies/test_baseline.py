@@ -307,6 +307,32 @@ def test_held_by_hand_nothing_of_it_grows():
     world.set(paused=False).until(comparing)
 
 
+def test_held_by_hand_what_it_lost_is_not_given_back(world):
+    world.broken.add("baseline")
+    world.run(3).set(paused=True)
+    world.broken.clear()
+    world.run(10)
+    assert (world.weight, world.baseline_weight) == (20, 0)
+    world.set(paused=False).until(lambda each: each.baseline_weight == 20)
+
+
+def test_a_weight_is_not_reached_before_the_baseline_has_it_too():
+    world = deployed(gateway(*STEPS)).ship("v2").until(lambda each: each.weight == 20)
+    world.broken.add("baseline")
+    world.pass_time().run(10)
+    assert (world.weight, world.step) == (20, 0)
+    world.broken.clear()
+    world.until(lambda each: each.step == 1)
+
+
+def test_where_two_shares_do_not_fit_it_waits_for_the_weight_to_fall():
+    steps = ({"setWeight": 60}, {"setWeight": 40}, COMPARED)
+    world = deployed(gateway(*steps)).ship("v2").until(lambda each: each.weight == 60)
+    assert world.baseline is None
+    world.until(comparing)
+    assert (world.weight, world.baseline_weight) == (40, 40)
+
+
 def test_stable_keeps_the_pods_for_its_share_with_dynamic_stable_scale():
     world = deployed(gateway(*STEPS, dynamicStableScale=True)).ship("v2").until(comparing).run(5)
     assert (world.size("v1"), world.size("v2"), world.baseline.desired) == (8, 2, 2)

@@ -137,6 +137,35 @@ async def test_a_service_of_that_name_that_is_somebody_elses_is_named_and_left_a
 
 
 @simulated
+async def test_a_baseline_whose_replica_set_cannot_be_made_is_told_once_and_an_abort_works(
+    world: World,
+) -> None:
+    """Its name is taken, which stands for whatever makes an API server refuse it."""
+    await deployed(world, *compared())
+    await comparing(world)
+    base = next(obj for obj in world.objects(REPLICA_SETS) if BASELINE_OF in obj["metadata"]["annotations"])
+    name = base["metadata"]["name"]
+    await world.patch("shop", {"status": {"abort": True}}, status=True)
+    await world.run(seconds=10)
+    taken = rollout({"canary": {}}, name="other")
+    taken |= {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": name}}
+    taken["spec"] = {key: taken["spec"][key] for key in ("selector", "template")} | {"replicas": 0}
+    await world.apply(taken)
+    await world.patch("shop", {"status": {"abort": False}}, status=True)
+    await world.run(minutes=1)
+    (progressing,) = (each for each in world.status("shop")["conditions"] if each["type"] == "Progressing")
+    assert progressing["reason"] == "ReplicaSetCreateError"
+    assert progressing["message"].startswith(f'Failed to create baseline replica set "{name}"')
+    count = len(world.writes)
+    await world.run(minutes=2)
+    assert world.writes[count:] == []
+    await world.patch("shop", {"status": {"abort": True}}, status=True)
+    await world.run(minutes=1)
+    assert world.traffic("shop") == {"stable": 100}
+    assert traces(world) == []
+
+
+@simulated
 async def test_it_goes_with_its_rollout(world: World) -> None:
     await deployed(world, *compared())
     await comparing(world)
