@@ -53,8 +53,9 @@ class Baseline:
 
     @property
     def alive(self) -> bool:
-        """Whether a pod of it takes what its Service is sent."""
-        return self.selected and self.replica_set is not None and self.replica_set.available > 0
+        """Whether a pod of it takes what its Service is sent; or it is to have none: scaled to nothing."""
+        pods = self.replica_set
+        return self.selected and pods is not None and (pods.available > 0 or self.count == 0)
 
     @property
     def run(self) -> RunBaseline:

@@ -343,9 +343,14 @@ def test_stable_keeps_the_pods_for_its_share_with_dynamic_stable_scale():
     world.until(no_trace)
 
 
-def test_without_any_pods_there_is_no_baseline_either(world):
+def test_scaled_to_nothing_it_has_no_pods_and_steps_go_on_as_without_it(world):
     world.scale(0).run(10)
-    assert (world.baseline.desired, world.baseline_weight) == (0, 0)
+    assert (world.baseline.desired, world.baseline_weight, world.weight) == (0, 20, 20)
+    world.ship("v3").until(lambda each: each.step == 1 and each.selected("web-canary") == "v3").run(10)
+    assert (world.baseline_weight, world.weight) == (20, 20)
+    world.scale(10).until(lambda each: each.of("v3").available == 2).reconcile()
+    assert (world.baseline_weight, world.weight) in {(0, 0), (20, 20)}
+    world.until(lambda each: each.baseline_weight == each.weight == 20 and each.baseline.available == 2)
 
 
 def test_it_is_no_revision_and_no_template_finds_it(world):
