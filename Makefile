@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # More than there are cores: what starts processes and clusters mostly waits for them.
 WORKERS := --numprocesses 4 --dist loadfile
 
-.PHONY: demo test soak replay test-kubernetes record test-faults test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller bench-judges lint types contracts check crds lock clean
+.PHONY: demo test soak replay test-kubernetes record record-conditions test-faults test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller bench-judges lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -31,6 +31,9 @@ test-faults: $(VENV)/.ready
 # Records anew what a real kube-apiserver answers, and what kubectl prints there; look at the difference before a commit.
 record: $(VENV)/.ready
 	ROLLOUTS_RECORD=1 $(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/contract -k real $(ARGS)
+
+record-conditions: $(VENV)/.ready
+	$(BIN)/python -m tests.analysis.expressions.record
 
 # These two run on the embedded cluster, or with ON=kubernetes beside a real kube-apiserver.
 BESIDE = $(if $(filter kubernetes,$(ON)),$(BIN)/python -m tests.controlplane exec)
