@@ -63,7 +63,7 @@ def _closest(
     c = canary_n * canary + reference_n * reference
     root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
     rate = 2 * c / np.maximum(b + root, 1e-300)
-    return np.clip(rate, 1e-9, (1 - 1e-9) / max(max_ratio, 1.0))
+    return np.minimum(np.maximum(rate, 1e-9), (1 - 1e-9) / max(max_ratio, 1.0))
 
 
 def own_rate(limit: float, requests: Floats, bad: Floats) -> Floats:
