@@ -161,8 +161,12 @@ def record(
         judged = Judged(measurement=judged)
     known = next((result for result in run.status.metric_results if result.name == metric), None)
     result = known or MetricResult(name=metric, phase="Running", dry_run=dry_run)
-    measurement = judged.measurement
-    earlier = result.measurements[:-1] if under_way(last(result)) else result.measurements
+    measurement, latest = judged.measurement, last(result)
+    earlier = result.measurements[:-1] if under_way(latest) else result.measurements
+    if latest is not None and under_way(latest) and measurement.phase == "Error":
+        # What was noted for going on, as since when is counted, outlives an error that knows nothing of it.
+        kept = {**latest.metadata, **measurement.metadata}
+        measurement = measurement.model_copy(update={"metadata": kept})
     counted = result if ended and measurement.phase == "Successful" else _count(result, measurement)
     resolved_as = {name: text for name, text in measurement.metadata.items() if name.startswith("Resolved")}
     notes = {**counted.metadata, **resolved_as, **judged.notes}

@@ -71,6 +71,13 @@ def test_what_was_measured_before_the_clock_was_set_back_holds_up_no_look(last):
     assert task.previous is None or task.previous.started_at == at(10), "and is noticed but once"
 
 
+def test_what_a_measurement_under_way_has_noted_outlives_an_error_that_knows_nothing_of_it():
+    running = Measurement(phase="Running", started_at=T0, resume_at=at(5), metadata={"since": "noon"})
+    seen = with_results(run_of({"name": "m", "interval": "60s"}), result(last=running))
+    (measured,) = record(seen, "m", finished("Error", 10)).status.metric_results
+    assert [(each.phase, each.metadata) for each in measured.measurements] == [("Error", {"since": "noon"})]
+
+
 def test_a_measurement_under_way_is_resumed_when_it_says_so():
     running = Measurement(phase="Running", started_at=T0, resume_at=at(5), metadata={"job-name": "j"})
     seen = with_results(run_of({"name": "m"}), result(last=running))
