@@ -9,6 +9,7 @@ import base64
 import json
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -169,6 +170,7 @@ async def _fetch(request: Request, transport: httpx.AsyncBaseTransport | None) -
         timeout=timeout,
         follow_redirects=False,
         trust_env=not request.direct,
+        headers={"Accept-Encoding": "gzip"},
     )
     try:
         async with asyncio.timeout(timeout), client:
@@ -240,15 +242,43 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 async def _read(answer: httpx.Response, hidden: tuple[str, ...]) -> bytes:
     content = b""
-    async with aclosing(cast("AsyncGenerator[bytes, None]", answer.aiter_bytes())) as parts:
+    # As it comes over the wire: decoded in its pieces, a small one could become a thousand times as much.
+    stream = aiter(cast("AsyncGenerator[bytes, None]", answer.stream))
+    async with aclosing(cast("AsyncGenerator[bytes, None]", stream)) as parts:
         async for part in parts:
             content += part
             if len(content) > MAX_BYTES:
-                raise HttpFailed(
-                    f"the answer has more than {MAX_BYTES} bytes", "response_error", answer.status_code
-                )
+                raise _too_long(answer)
+    content = _decoded(content, answer)
     if not answer.is_success:
         detail = excerpt(content, hidden)
         said = f"received non 2xx response code: {answer.status_code}" + (f' "{detail}"' if detail else "")
         raise HttpFailed(said, "http_error", answer.status_code, excerpt(content, hidden, MAX_DETAIL))
     return content
+
+
+def _decoded(content: bytes, answer: httpx.Response) -> bytes:
+    """The body without its encoding, of which only gzip was offered."""
+    encoding = answer.headers.get("content-encoding", "identity").lower()
+    if encoding in ("", "identity") or not content:
+        return content
+    if encoding not in ("gzip", "x-gzip"):
+        message = f'the answer is encoded as "{encoding[:40]}", which was not asked for'
+        raise HttpFailed(message, "response_error", answer.status_code)
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = unpacking.decompress(content, MAX_BYTES + 1)
+    except zlib.error:
+        message = "the answer is not in the encoding gzip, as it claims"
+        raise HttpFailed(message, "response_error", answer.status_code) from None
+    if len(plain) > MAX_BYTES:
+        raise _too_long(answer)
+    if not unpacking.eof:
+        raise HttpFailed(
+            "the answer, in the encoding gzip, is cut short", "response_error", answer.status_code
+        )
+    return plain
+
+
+def _too_long(answer: httpx.Response) -> HttpFailed:
+    return HttpFailed(f"the answer has more than {MAX_BYTES} bytes", "response_error", answer.status_code)

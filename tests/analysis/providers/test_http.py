@@ -1,15 +1,17 @@
 """The room for HTTP requests over real sockets: what the recorded exchanges only act."""
 
 import asyncio
+import gzip
 import socket
 import ssl
+import tracemalloc
 
 import pytest
 
-from analysis.providers.http import HttpFailed, Request, fetch, fetch_json, with_query
+from analysis.providers.http import MAX_BYTES, HttpFailed, Request, fetch, fetch_json, with_query
 from rollouts.api.errors import InvalidSpec
 from rollouts.embedded.api.certificates import make
-from tests.analysis.providers.contract.exchanges import ELSEWHERE, FAULTS, Recorded, saying
+from tests.analysis.providers.contract.exchanges import ELSEWHERE, FAULTS, Answer, Recorded, saying
 from tests.analysis.providers.contract.loopback import serving
 
 SECRET = "hunter2-hunter2"
@@ -45,6 +47,41 @@ async def test_of_a_secret_that_is_longer_than_what_is_shown_of_an_answer_nothin
     assert (str(failure).endswith('"<p>*****</p>"'), failure.detail) == (True, "<p>*****</p>")
     failure, _ = await asked(saying(f"no: {LONG}", status=401), secrets=(LONG,))
     assert failure.detail == "no: *****"
+
+
+def encoded(body, encoding="gzip"):
+    return lambda _: Answer(200, {"content-encoding": encoding}, body)
+
+
+async def test_an_answer_that_is_compressed_is_read():
+    found, recorded = await asked(encoded(gzip.compress(b'{"rate": 0.5}')))
+    assert found == {"rate": 0.5}
+    assert recorded.asked[0].headers["accept-encoding"] == "gzip"
+
+
+async def test_a_compressed_answer_that_would_be_huge_is_never_unpacked():
+    packed = gzip.compress(b"0" * (64 << 20))
+    tracemalloc.start()
+    try:
+        failure, _ = await asked(encoded(packed))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert str(failure).endswith(f"the answer has more than {MAX_BYTES} bytes")
+    assert peak < 16 << 20
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (encoded(b"no gzip"), "the answer is not in the encoding gzip, as it claims"),
+        (encoded(b"x", "br"), 'the answer is encoded as "br", which was not asked for'),
+        (encoded(gzip.compress(b"[1]" * 50)[:20]), "the answer, in the encoding gzip, is cut short"),
+    ],
+)
+async def test_an_answer_in_an_encoding_that_is_none_is_a_failure(fault, message):
+    failure, _ = await asked(fault)
+    assert message in str(failure)
 
 
 async def test_a_port_that_nobody_listens_to_is_said_to_refuse():
