@@ -9,7 +9,9 @@ from rollouts.api.flagger_providers import ExternalMetricsMetric
 from rollouts.api.paths import wrong
 from rollouts.api.providers import KayentaMetric, MetricProvider
 
-_URL = re.compile(r"(https?|wss?)://[^/]")
+_URL = re.compile(r"https?://[^/]")
+_STREAM = re.compile(r"(https?|wss?)://[^/]")
+"""Splunk's, which Flagger takes with the scheme of a WebSocket too."""
 
 
 def server_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSpec]:
@@ -18,7 +20,8 @@ def server_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSpec
         if (spec := getattr(provider, name)) is not None:
             yield from _address_problems(spec.address, f"{path}.{name}.address", needed=needed)
     if provider.splunk is not None:
-        yield from _address_problems(provider.splunk.address, f"{path}.splunk.address", needed=False)
+        address = provider.splunk.address
+        yield from _address_problems(address, f"{path}.splunk.address", needed=False, pattern=_STREAM)
     for name, alias, language in (
         ("graphite", "graphite", "what follows /render?, such as target=a.b.c&from=-5min"),
         ("influxdb", "influxdb", "a Flux query"),
@@ -41,10 +44,12 @@ def server_problems(provider: MetricProvider, path: str) -> Iterator[InvalidSpec
         yield from _external_problems(provider.external_metrics, f"{path}.externalMetrics")
 
 
-def _address_problems(address: str, path: str, *, needed: bool) -> Iterator[InvalidSpec]:
+def _address_problems(
+    address: str, path: str, *, needed: bool, pattern: re.Pattern[str] = _URL
+) -> Iterator[InvalidSpec]:
     if TEMPLATED in address or (not address and not needed):
         return
-    if not _URL.match(address):
+    if not pattern.match(address):
         yield wrong(path, "must start with http:// or https:// and name a host", address)
 
 
