@@ -13,6 +13,7 @@ set, so the expectation is at most 1 for each of them, whatever the looks before
 """
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ RATES = {0.6: 0.25, 0.98: 0.75}
 """The rates of failure of a canary that is down, and the weight of each."""
 WEIGHTS = np.log([*RATES.values()])
 _RATES = np.array([*RATES])
+_LOG_BAD, _LOG_GOOD = np.log(_RATES), np.log1p(-_RATES)
 BEFORE = 0.6, 20.0
 """Bad requests and requests of the reference, as if seen before the first look."""
 OWN = (0.5, 0.98)
@@ -39,11 +41,11 @@ def evidence(max_ratio: float, seen: "Counts", look: "Counts") -> Floats:
     reference = np.minimum(reference, _RATES / (2 * max_ratio))  # else the pair would be no alternative
     canary_n, reference_n = look.canary_requests[..., None], look.reference_requests[..., None]
     null = _closest(max_ratio, canary_n, _RATES, reference_n, reference)
-    null_canary = np.minimum(max_ratio * null, 1.0)
+    null_canary = max_ratio * null
     canary_bad, reference_bad = look.canary_bad[..., None], look.reference_bad[..., None]
     return np.asarray(
-        canary_bad * np.log(_RATES / null_canary)
-        + (canary_n - canary_bad) * np.log((1 - _RATES) / (1 - null_canary))
+        canary_bad * (_LOG_BAD - np.log(null_canary))
+        + (canary_n - canary_bad) * (_LOG_GOOD - np.log1p(-null_canary))
         + reference_bad * np.log(reference / null)
         + (reference_n - reference_bad) * np.log((1 - reference) / (1 - null))
     )
@@ -70,9 +72,14 @@ def own_rate(limit: float, requests: Floats, bad: Floats) -> Floats:
     """The log evidence that the canary's own rate of bad requests is above the limit; -inf if that is 1."""
     if limit >= 1:
         return np.full(np.shape(requests), -math.inf)
+    of_bad, of_good = _above(limit)
+    logs = bad[..., None] * of_bad + (requests - bad)[..., None] * of_good
+    return np.asarray(np.logaddexp.reduce(logs, axis=-1)) - math.log(len(OWN))
+
+
+@lru_cache(maxsize=64)
+def _above(limit: float) -> tuple[Floats, Floats]:
+    """The logs of how much likelier the alternatives make a bad request, and a good one."""
     limit = max(limit, 1e-9)
     rates = limit + (1 - limit) * np.array(OWN)
-    logs = bad[..., None] * np.log(rates / limit) + (requests - bad)[..., None] * np.log(
-        (1 - rates) / (1 - limit)
-    )
-    return np.asarray(np.logaddexp.reduce(logs - math.log(len(OWN)), axis=-1))
+    return np.log(rates / limit), np.log((1 - rates) / (1 - limit))

@@ -60,9 +60,10 @@ def findings(terms: Terms, state: State) -> Findings:
     proofs = np.where(state.telling, seen.proof, math.inf).min(axis=-1)
     proof = np.where(np.isfinite(proofs), proofs, 0.0)  # nothing is telling
     enough = state.tally.totals.canary_requests.max(axis=-1) >= spec.min_requests
+    most = np.where(enough, math.inf, 0.0)
     return Findings(
-        harm=np.where(enough, harm, np.minimum(harm, 0.0)),
-        proof=np.where(enough, proof, np.minimum(proof, 0.0)),
+        harm=np.minimum(harm, most),
+        proof=np.minimum(proof, most),
         parts=parts,
         divisor=seen.divisor,
     )
