@@ -103,15 +103,11 @@ class AnalysisRunReconciler:
             secrets = await self._secrets(run)
             metrics = {metric.name: metric for metric in runs.resolved(run, secrets)}
         except (InvalidSpec, RolloutsError) as error:
-            now = self._clock()
-            failed = Measurement(
-                phase="Error",
-                message=f"Unable to resolve metric arguments: {error}",
-                started_at=now,
-                finished_at=now,
-            )
+            reason = f"Unable to resolve metric arguments: {error}"
             for task in tasks:
-                run = runs.record(run, task.metric, failed, dry_run=task.metric in dry)
+                run = runs.record(
+                    run, task.metric, self._not_taken(run, task, reason), dry_run=task.metric in dry
+                )
             return run
         hidden = tuple(secrets.values())
         jobs = [asyncio.create_task(self._measure(run, metrics[task.metric], task, hidden)) for task in tasks]
@@ -158,9 +154,13 @@ class AnalysisRunReconciler:
             kind,  # Not its message: it may hold what the provider was given.
             extra={"analysisrun": f"{run.metadata.namespace}/{run.metadata.name}", "metric": task.metric},
         )
+        return self._not_taken(run, task, f"the provider failed unexpectedly: {kind}")
+
+    def _not_taken(self, run: AnalysisRun, task: Task, reason: str) -> Judged:
+        """An error that no provider told of; the metric as it may be shown is enough for its evidence."""
         now = self._clock()
-        broken = _failed(now, f"the provider failed unexpectedly: {kind}")
-        return Judged(measurement=broken.model_copy(update={"finished_at": now}))
+        metric = next(metric for metric in runs.resolved(run) if metric.name == task.metric)
+        return _shown(conclude(run, metric, sound(_failed(now, reason), now, now), now), ())
 
     async def _measure(
         self, run: AnalysisRun, metric: Metric, task: Task, secrets: tuple[str, ...]

@@ -230,6 +230,8 @@ async def test_a_secret_that_is_missing_is_an_error_that_names_it_and_is_tried_a
     await bench.look()
     (measurement,) = (await bench.metric())["measurements"]
     assert 'Secret "keys" not found; create it' in measurement["message"]
+    assert (await bench.metric())["evidence"]["reason"] == measurement["message"]
+    assert (await bench.metric())["evidence"]["query"] == "http://x/*****"
     await bench.secret("keys", other="x")
     await asyncio.sleep(10)
     await bench.look()
@@ -418,3 +420,42 @@ async def test_a_run_that_ends_by_itself_as_it_is_terminated_was_not_terminated(
     assert status["phase"] == "Failed"
     assert "terminated" not in status
     assert "Run Terminated" not in status["message"]
+
+
+class SinceTheLook:
+    """Seven requests of the canary a second, for the time since the newest look that was written down."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    async def measure(self, run, metric, previous):
+        now = self._clock()
+        written = [each for result in run.status.metric_results for each in result.measurements]
+        since = max((each.finished_at for each in written), default=run.status.started_at)
+        requests = 7 * (now - since).total_seconds()
+        sides = {side: {"requests": requests, "errors": 0} for side in ("canary", "stable")}
+        return value(now, now, sides, {"from": since.isoformat(), "at": now.isoformat()})
+
+    async def terminate(self, run, metric, previous):
+        raise AssertionError
+
+
+@virtually
+async def test_a_look_whose_status_is_not_written_counts_with_the_next_one_and_once():
+    bench = Bench()
+    bench.reconciler._providers = {"web": SinceTheLook(bench.clock)}
+    judge = {"judge": {"sequential": {}}, "warmUp": "0s"}
+    await bench.start({"name": "m", "interval": "60s", "initialDelay": "60s", **judge})
+    await bench.look()
+    await asyncio.sleep(60)
+    await bench.look()
+    await asyncio.sleep(60)
+    old = await bench.run()
+    await bench.change({"metadata": {"labels": {"touched": "yes"}}})
+    bench.store.put(ANALYSIS_RUNS, old)
+    with pytest.raises(Conflict):
+        await bench.reconciler.reconcile(KEY)
+    await asyncio.sleep(5)
+    await bench.look()
+    evidence = (await bench.metric())["evidence"]
+    assert (evidence["looks"], evidence["canary"]["requests"]) == (2, 7 * 125)
