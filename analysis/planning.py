@@ -5,7 +5,7 @@ errors come in clusters to some degree, and then it takes longer.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ RUNS, SEED = 400, 20_260_131
 STAGES = 40, 160, 640
 """Looks that are followed, one number after the other until enough is known."""
 MOST_LOOKS = STAGES[-1]
-_GREATEST_DRAW = 2**62
+_GREATEST_DRAW = 1e15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,26 +88,53 @@ def smallest(setting: Setting, within: float) -> float | None:
     return math.exp(high)
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What becomes of a canary in a background analysis, which goes on from step to step."""
+
+    found: tuple[float, ...]
+    """The share that is failed by the end of each step."""
+    cost: float
+    """As of Forecast."""
+
+
+def course(setting: Setting, stages: Sequence[tuple[float, float]], detect: float) -> Course:
+    """What becomes of canaries with errors at the rate `detect`, over steps of a weight and a time each."""
+    ends = np.cumsum([seconds for _, seconds in stages])
+    begins = np.concatenate(([0.0], ends[:-1]))
+    looks = _looks(setting, float(ends[-1]))
+    moments = setting.warm_up + setting.interval * np.arange(max(looks, 0))
+    at = np.minimum(np.searchsorted(ends, moments, side="right"), len(stages) - 1)
+    weights = [stages[place][0] for place in at]
+    failed = _times(setting, detect, looks, weights)[0] if looks > 0 else np.full(RUNS, math.inf)
+    lost = sum(
+        weight * np.clip(failed - begin, 0.0, seconds).mean()
+        for (weight, seconds), begin in zip(stages, begins, strict=True)
+    )
+    excess = setting.rps * max(detect - setting.error_rate, 0.0)
+    return Course(tuple(float((failed <= end).mean()) for end in ends), float(lost) * excess)
+
+
 def _looks(setting: Setting, within: float) -> int:
     return min(int((within - setting.warm_up) / setting.interval + 1e-9), MOST_LOOKS)
 
 
-def _times(setting: Setting, rate: float, looks: int) -> tuple[np.ndarray, np.ndarray]:
+def _times(
+    setting: Setting, rate: float, looks: int, weights: Sequence[float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Seconds until each run is failed, and until it is proven; infinite for never."""
-    told = follow(setting.terms, _draw(setting, rate, looks))
+    told = follow(setting.terms, _draw(setting, rate, weights or [setting.weight] * looks))
     ends = setting.warm_up + setting.interval * (np.stack((told.failed, told.proven)) + 1.0)
     failed, proven = np.where(np.stack((told.failed, told.proven)) < 0, math.inf, ends)
     return failed, proven
 
 
-def _draw(setting: Setting, rate: float, looks: int) -> Iterator[Counts]:
+def _draw(setting: Setting, rate: float, weights: Sequence[float]) -> Iterator[Counts]:
     rng = np.random.default_rng(SEED)
-    other = setting.weight if setting.baseline else 1 - setting.weight
-    requests = [
-        min(setting.rps * setting.interval * share, _GREATEST_DRAW / 4) for share in (setting.weight, other)
-    ]
-    for _ in range(looks):
-        canary, reference = (rng.poisson(each, RUNS) for each in requests)
+    requests = setting.rps * setting.interval
+    for weight in weights:
+        shares = (weight, weight if setting.baseline else 1 - weight)
+        canary, reference = (rng.poisson(min(requests * share, _GREATEST_DRAW), RUNS) for share in shares)
         columns = (
             canary,
             rng.binomial(canary, min(rate, 1.0)),

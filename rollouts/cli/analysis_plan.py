@@ -12,7 +12,7 @@ import click
 from analysis.arguments import REDACTED, known_values, resolve
 from analysis.judges.sequential.verdict import Terms
 from analysis.judging import ALPHA
-from analysis.planning import POWER, Forecast, Setting, forecast, smallest
+from analysis.planning import POWER, Forecast, Setting, course, forecast, smallest
 from analysis.policies import is_sequential, warm_up
 from analysis.validation import effective_count, interval
 from rollouts.api.analysis import AnalysisTemplate, ClusterAnalysisTemplate, Metric
@@ -112,8 +112,17 @@ def plan(
         rows.append((stage, forecast(setting, detect, within), smallest(setting, within)))
     if not rows:
         raise click.ClickException(f"Rollout {rollout.metadata.name} has no step with a weight from 1 to 99")
+    background = _background(rollout, [each for each, _, _ in rows])
+    stages = [(each.percent / 100, HOUR if each.lasts is None else each.lasts) for each in background]
+    along = course(setting, stages, detect) if stages else None
     if output != "text":
-        show(_machine(rollout, metric, rows), output)
+        told = _machine(rollout, metric, rows)
+        if along is not None:
+            told["background"] = {
+                "foundByEndOfStep": dict(zip((each.number for each in background), along.found, strict=True)),
+                "extraFailedRequests": round(along.cost, 1),
+            }
+        show(told, output)
         return
     click.echo(
         f"Rollout {rollout.metadata.name}: errors from {error_rate:.3g} to {detect:.3g}, {rps:g} requests "
@@ -122,6 +131,11 @@ def plan(
     )
     heads = ("STEP", "WEIGHT", "LASTS", "NEEDS", "FOUND IN TIME", "COST", "LEAST FOUND", "PROVEN GOOD")
     click.echo(table(heads, (_row(*each) for each in rows)))
+    if along is not None:
+        ends = ", ".join(
+            f"{found:.0%} of step {each.number}" for each, found in zip(background, along.found, strict=True)
+        )
+        click.echo(f"\nThe background analysis finds it by the end: {ends}; cost {along.cost:,.0f}.")
     click.echo(_LEGEND.format(power=POWER, bound=spec.prove_ratio))
 
 
@@ -162,6 +176,14 @@ def _stages(rollout: Rollout, metric: Metric) -> Iterator[Stage]:
         known = [each for each in times if each is not None]
         if 0 < percent < 100:
             yield Stage(place + 1, percent, sum(known) if len(known) == len(times) else None)
+
+
+def _background(rollout: Rollout, stages: list[Stage]) -> list[Stage]:
+    """The stages over which one analysis goes on, beside the steps."""
+    canary = rollout.spec.strategy.canary
+    if canary is None or canary.analysis is None:
+        return []
+    return [stage for stage in stages if stage.number > (canary.analysis.starting_step or 0)]
 
 
 def _lasts(step: CanaryStep, metric: Metric) -> float | None:

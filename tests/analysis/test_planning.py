@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.judges.sequential.verdict import Terms
-from analysis.planning import Setting, forecast, smallest
+from analysis.planning import Setting, course, forecast, smallest
 from rollouts.api.judges import SequentialJudge
 
 SETTING = Setting(
@@ -54,3 +54,20 @@ def test_nothing_is_found_in_a_step_that_is_shorter_than_the_warm_up_and_one_loo
 
 def test_what_is_acceptable_is_never_a_regression_to_be_found():
     assert forecast(SETTING, 0.0105, within=3600).needed is None
+
+
+def test_an_analysis_that_goes_on_over_steps_sees_more_by_the_end_of_each():
+    told = course(SETTING, [(0.1, 300), (0.2, 300), (0.4, 600)], 0.02)
+    first, second, third = told.found
+    assert first < second < third
+    assert third > forecast(replace(SETTING, weight=0.4), 0.02, within=600).power
+    assert 0 < told.cost < 50 * 0.01 * (0.1 * 300 + 0.2 * 300 + 0.4 * 600)
+
+
+def test_over_one_step_a_background_analysis_is_that_of_the_step():
+    told, alone = course(SETTING, [(0.1, 900)], 0.02), forecast(SETTING, 0.02, within=900)
+    assert (told.found, told.cost) == ((alone.power,), pytest.approx(alone.cost))
+
+
+def test_a_background_analysis_that_is_over_before_its_first_look_finds_nothing():
+    assert course(SETTING, [(0.1, 60), (0.2, 60)], 0.5).found == (0, 0)

@@ -75,6 +75,29 @@ def test_a_step_that_waits_for_a_human_is_planned_for_an_hour(tmp_path):
     assert step["foundInTime"] > 0.99
 
 
+def test_a_background_analysis_is_planned_over_all_of_its_steps(tmp_path):
+    steps = [
+        {"setWeight": 10},
+        {"pause": {"duration": "5m"}},
+        {"setWeight": 50},
+        {"pause": {"duration": "5m"}},
+    ]
+    analysis = {"templates": [{"templateName": "errors"}]}
+    rollout = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "shop"},
+        "spec": {"strategy": {"canary": {"analysis": analysis, "steps": steps}}},
+    }
+    file = tmp_path / "rollout.yaml"
+    file.write_text(yaml.safe_dump(rollout))
+    command = ("plan", "-f", str(file), *PLAN[3:], "0.02")
+    told = json.loads(ok(*command, "-o", "json"))
+    found = told["background"]["foundByEndOfStep"]
+    assert found["3"] > told["steps"][1]["foundInTime"]
+    assert f"The background analysis finds it by the end: {found['1']:.0%} of step 1, " in ok(*command)
+
+
 def test_of_the_recorded_past_the_threshold_fails_half_and_the_evidence_nothing():
     by_threshold, by_evidence = (
         json.loads(ok("backtest", "-f", TEMPLATES, "--template", name, "--series", SERIES, "-o", "json"))[
