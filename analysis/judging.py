@@ -80,7 +80,7 @@ def told(look: Look, measurement: Measurement, reason: str = "") -> Judged:
         update={
             "judge": policies.judge_name(look.metric),
             "query": query or (known.query if known else ""),
-            "reason": reason or measurement.message,
+            "reason": reason or measurement.message or f"{measurement.phase}, says the source",
         }
     )
     return Judged(measurement=measurement, evidence=evidence)

@@ -96,10 +96,10 @@ def clock_start(
         return started
     if rule == "podsReady":
         return milestones.pods_ready if milestones else None
-    if milestones and milestones.first_traffic:
-        return milestones.first_traffic
-    noted = result.metadata.get(STARTED, "") if result else ""
-    return moment(noted)
+    noted = moment(result.metadata.get(STARTED, "")) if result else None
+    told = milestones.first_traffic if milestones else None
+    # Requests that came before the route gave any (by a header, say) have started the clock for good.
+    return min(noted, told) if noted and told else noted or told
 
 
 def measured_from(metric: Metric, started: datetime, milestones: Milestones | None) -> datetime | None:

@@ -9,7 +9,7 @@ from analysis.judging import alpha
 from analysis.looks import conclude
 from analysis.run import plan, record, resolved
 from analysis.values import encode
-from rollouts.api.analysis import Measurement
+from rollouts.api.analysis import Measurement, Milestones
 from tests.analysis.runs import T0, at, run_of, step
 
 SEQUENTIAL = {"name": "m", "interval": "1m", "warmUp": "0s", "judge": {"sequential": {}}}
@@ -252,3 +252,20 @@ def test_after_the_clock_was_set_back_each_look_still_counts_once_and_at_once():
         assert result(run).measurements[-1].phase == "Successful", result(run).measurements[-1].message
         assert result(run).evidence.looks == number
         assert result(run).evidence.canary.requests == 100 * number
+
+
+def test_a_warm_up_that_is_over_does_not_begin_again_when_the_route_is_heard_of_later():
+    run = take(run_of({**SEQUENTIAL, "warmUp": "1m"}), look(counts(), 60, since=0), 60)
+    run = take(run, look(counts(), 120, since=60), 120)
+    assert [each.phase for each in result(run).measurements] == ["Pending", "Successful"]
+    milestones = Milestones(first_traffic=at(150))
+    run = run.model_copy(update={"spec": run.spec.model_copy(update={"milestones": milestones})})
+    run = take(run, look(counts(), 180, since=120), 180)
+    assert result(run).measurements[-1].phase == "Successful"
+
+
+def test_a_source_that_is_its_own_judge_is_named_as_the_reason():
+    done = Measurement(phase="Successful", started_at=T0, finished_at=T0)
+    run = take(run_of({"name": "m", "provider": {"job": {"spec": {"template": {"spec": {}}}}}}), done, 0)
+    assert run.status.phase == "Successful"
+    assert result(run).evidence.reason == "Successful, says the source"
