@@ -175,7 +175,9 @@ class Story:
         )
         self.tell(f"Git revision rejected: {measure.rejection(application.object, commit.revision)}")
         if self.revert:
-            await self._reverted(timeline, repository, commit, aborted.at)
+            self.seconds[f"{FLASK}: commit of {version} to its revert and Healthy"] = await self._reverted(
+                timeline, repository, commit, aborted.at
+            )
         await asyncio.sleep(3)
         self._judge_worse(timeline, load, commit, version, retreat.at)
 
@@ -186,7 +188,8 @@ class Story:
 
     async def _reverted(
         self, timeline: Timeline, repository: Repository, commit: Commit, aborted: float
-    ) -> None:
+    ) -> float:
+        """Seconds from the commit until the engine's revert of it was in Git and in force."""
         healthy = await timeline.until(
             "Rollout",
             FLASK,
@@ -195,9 +198,9 @@ class Story:
             since=aborted,
         )
         head = await repository.head()
-        self.seconds[f"{FLASK}: that commit reverted in Git, and Healthy"] = healthy.at - commit.pushed
         subject = await repository.subject(head)
         self._check(head != commit.revision, f"the engine committed the revert: {head[:7]} {subject}")
+        return healthy.at - commit.pushed
 
     def _judge_worse(
         self, timeline: Timeline, load: Load, commit: Commit, version: str, retreated: float
