@@ -6,7 +6,7 @@ import pytest
 
 from analysis.judges.kayenta import NoSeries, classify_metric, evidence, judge, read_series
 from analysis.values import decode
-from rollouts.api.judges import KayentaJudge
+from rollouts.api.judges import KayentaEffectSize, KayentaJudge, KayentaOutliers, Score
 
 SLOW = [200 + step for step in range(30)]
 FAST = [100 + step for step in range(30)]
@@ -106,3 +106,53 @@ def test_an_arm_that_is_not_there_has_no_points():
     series = read_series({"canary": [1], "stable": None})
     assert series.control == ()
     assert read_series({}).experiment == ()
+
+
+TEN = [10.0 + step for step in range(10)]
+
+
+@pytest.mark.parametrize(("shift", "label"), [(6, "High"), (5, "Pass"), (-5, "Pass"), (-6, "Low")])
+def test_the_whole_interval_must_be_beyond_a_quarter_of_the_estimate(shift, label):
+    found = classify_metric("m", KayentaJudge(), [value + shift for value in TEN], TEN)
+    assert found.shift.lower > 0 or found.shift.upper < 0
+    assert found.label == label
+
+
+@pytest.mark.parametrize(("limit", "label"), [(2.0, "High"), (2.001, "Pass")])
+def test_an_effect_that_is_just_as_large_as_its_limit_counts(limit, label):
+    config = KayentaJudge(effect_size=KayentaEffectSize(allowed_increase=limit))
+    assert classify_metric("m", config, [2 * value for value in SLOW], SLOW).label == label
+
+
+@pytest.mark.parametrize(("limit", "label"), [(0.5, "Low"), (0.499, "Pass")])
+def test_a_decrease_that_is_just_as_large_as_its_limit_counts(limit, label):
+    config = KayentaJudge(effect_size=KayentaEffectSize(allowed_decrease=limit))
+    assert classify_metric("m", config, [value / 2 for value in SLOW], SLOW).label == label
+
+
+def test_a_critical_metric_that_must_have_data_is_critical_without_it():
+    found = classify_metric("m", KayentaJudge(critical=True, must_have_data=True), [], FAST)
+    assert (found.label, found.critical) == ("Nodata", True)
+
+
+def test_a_score_that_is_just_enough_passes():
+    worse = [value * 3 for value in FAST]
+    metrics = [classify_metric(str(each), KayentaJudge(), FAST, FAST) for each in range(3)]
+    metrics.append(classify_metric("worse", KayentaJudge(), worse, FAST))
+    assert judge(metrics, Score.model_validate({"pass": 75})).phase == "Successful"
+    assert judge(metrics, Score.model_validate({"pass": 75.01})).phase == "Inconclusive"
+    assert judge(metrics, Score.model_validate({"pass": 90, "marginal": 75})).phase == "Inconclusive"
+    assert judge(metrics, Score.model_validate({"pass": 90, "marginal": 75.01})).phase == "Failed"
+
+
+def test_outliers_are_left_out_on_request_and_counted_no_more():
+    config = KayentaJudge(outliers=KayentaOutliers(strategy="remove", outlier_factor=1))
+    canary = [*FAST * 5, 1e6]
+    assert classify_metric("m", config, canary, FAST).counts == (150, 30)
+    assert classify_metric("m", KayentaJudge(), canary, FAST).counts == (151, 30)
+
+
+def test_a_muted_metric_has_no_say_however_critical_it_is():
+    muted = classify_metric("m", KayentaJudge(muted=True, critical=True), [value * 3 for value in FAST], FAST)
+    assert muted.critical
+    assert judge([muted, classify_metric("n", KayentaJudge(), FAST, FAST)]).phase == "Successful"
