@@ -164,7 +164,7 @@ def _run(obj: Object) -> AnalysisRun | None:
         phase=status.get("phase", ""),
         message=status.get("message", ""),
         terminated=bool((obj.get("spec") or {}).get("terminate")),
-        cut_short=bool(status.get("terminated")) or status.get("message") == _TERMINATED,
+        cut_short=bool(status.get("terminated")),
         proven=bool(status.get("proven")),
         started=_time(status.get("startedAt")),
         awaits=_awaits(obj.get("spec") or {}),
@@ -185,8 +185,6 @@ def _awaits(spec: Object) -> frozenset[Milestone]:
 
 
 _MILESTONES: tuple[Milestone, ...] = get_args(Milestone)
-_TERMINATED = "Run Terminated"
-"""Upstream's message of a run that was ended before its time; ours says so in a field of its own, too."""
 
 
 def _weights(store: Store, rollout: Rollout) -> Weights | None:

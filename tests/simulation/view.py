@@ -314,16 +314,12 @@ def _runs(_: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
                 labels.get("step-index", ""),
                 (obj.get("status") or {}).get("phase", ""),
                 bool(obj["spec"].get("terminate")),
-                _cut_short(obj.get("status") or {}),
+                bool((obj.get("status") or {}).get("terminated")),
                 bool((obj.get("status") or {}).get("proven")),
                 (obj.get("status") or {}).get("startedAt") or "",
             )
         )
     yield "runs", tuple(found)
-
-
-def _cut_short(status: Object) -> bool:
-    return bool(status.get("terminated")) or status.get("message") == "Run Terminated"
 
 
 _READERS: Mapping[Resource, Callable[[Kind, Iterable[Object]], Iterator[_Part]]] = {
