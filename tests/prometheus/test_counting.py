@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analysis.providers.traffic.queries import ROUTERS, Asked, arm
+from analysis.providers.traffic.queries import ROUTERS, Asked, arm, of_window
 from tests.prometheus.server import program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.prometheus]
@@ -78,6 +78,8 @@ def test_each_router_is_asked_for_what_it_counts_for_the_service_alone(
     counters = ROUTERS[controller](Asked(namespace="shop", service="web"))
     made = arm(counters, MINUTE, latency=False)
     slow = arm(counters, MINUTE, latency=True)
+    alone = of_window(counters, MINUTE, 0.5)
+    median = 0.26 * 1000 / counters.per_second
     labels = LABELS[controller]
     series = {
         f"{counters.counter}{{{labels.format(code=200)}}}": "100+9x8",
@@ -95,6 +97,9 @@ def test_each_router_is_asked_for_what_it_counts_for_the_service_alone(
             (made.requests, "2m", {"{}": 40}),
             (made.errors, "2m", {"{}": 4}),
             (slow.buckets, "2m", {'{le="0.1"}': 12, '{le="0.5"}': 32, '{le="+Inf"}': 40}),
+            (alone.requests, "2m", {"{}": 40}),
+            (alone.success_rate, "2m", {"{}": 0.9}),
+            (alone.latency, "2m", {"{}": median}),
         ],
     )
 
