@@ -8,13 +8,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from analysis import judgement, policies
 from analysis.judgement import JUDGE, VERDICT, Judged
 from analysis.judges.consecutive import check
 from analysis.judges.kayenta import Classification, NoSeries, classify_metric, read_series
 from analysis.judges.kayenta import evidence as by_rank
+from analysis.judges.kayenta.classify import Label
 from analysis.judges.sequential.judge import judge as compare
 from analysis.validation import matching
 from analysis.values import decode
@@ -140,12 +141,15 @@ def kayenta(look: Look, config: KayentaJudge) -> Judged:
 def classification(metric: Metric, result: MetricResult) -> Classification | None:
     """What the kayenta judge made of the newest look that it judged; None before the first."""
     config = metric.judge.kayenta if metric.judge else None
+    if config is None:
+        return None
     body = _object(result.metadata.get(JUDGE, ""))
-    if config is None or body.get("label") not in _OF_LABEL:
+    label = body.get("label")
+    if not isinstance(label, str) or label not in _OF_LABEL:
         return None
     return Classification(
         metric.name,
-        body["label"],
+        cast("Label", label),
         str(body.get("reason", "")),
         critical=body.get("critical") is True,
         muted=config.muted,

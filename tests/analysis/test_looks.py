@@ -269,3 +269,25 @@ def test_a_source_that_is_its_own_judge_is_named_as_the_reason():
     run = take(run_of({"name": "m", "provider": {"job": {"spec": {"template": {"spec": {}}}}}}), done, 0)
     assert run.status.phase == "Successful"
     assert result(run).evidence.reason == "Successful, says the source"
+
+
+OBJECTS = ["{}", '{"label": []}', '{"failed": "many"}']
+GARBAGE = ["", "x", "[]", "null", "9" * 5000, "2026-13-45", "2026-01-01", *OBJECTS]
+KINDS = [{"threshold": {}}, {"consecutive": {"min": 0}}, {"kayenta": {}}, {"sequential": {}}]
+
+
+@pytest.mark.parametrize("judge", KINDS, ids=lambda judge: next(iter(judge)))
+@pytest.mark.parametrize("garbage", GARBAGE, ids=lambda text: text[:8])
+def test_notes_that_a_hand_has_been_at_stop_no_run(judge, garbage):
+    series = {"canary": [1.0, 2.0], "stable": [1.0, 2.0]}
+    given = {"kayenta": series, "sequential": counts()}.get(next(iter(judge)), 1)
+    names = ("judge", "start", "noDataSince", "lookedAt", "notJudged")
+    warm_up = {"warmUp": "0s"} if "sequential" in judge else {}
+    run = run_of({"name": "m", "interval": "1m", "count": 3, "judge": judge, **warm_up})
+    for minute in range(8):
+        run = take(run, look(given, 60 * minute), 60 * minute)
+        if run.status.phase != "Running":
+            break
+        spoilt = result(run).model_copy(update={"metadata": dict.fromkeys(names, garbage)})
+        run = run.model_copy(update={"status": run.status.model_copy(update={"metric_results": (spoilt,)})})
+    assert run.status.phase in ("Successful", "Inconclusive")
