@@ -13,6 +13,7 @@ from rollouts.controller.execute import Done, Executor, NameTaken
 from rollouts.controller.observe import observe
 from rollouts.embedded.virtual_time import START
 from rollouts.kube.client import Client
+from rollouts.kube.errors import NotFound
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
     ANALYSIS_TEMPLATES,
@@ -126,6 +127,77 @@ async def test_an_analysis_run_of_that_name_that_belongs_to_nobody_is_named() ->
     await place.client.create(ANALYSIS_RUNS, other, "default")
     with pytest.raises(NameTaken, match='AnalysisRun "run" exists and is not controlled by Rollout "shop"'):
         await place.do(START_RUN)
+
+
+BASELINE = model.CreateBaseline(name="shop-xyz", pod_hash="xyz", copies="shop-abc", replicas=2)
+SERVICE = model.CreateService(name="shop-baseline", pod_hash="xyz", like="shop-stable")
+
+
+@virtually
+async def test_baseline_pods_are_the_template_of_another_set_under_a_hash_of_their_own_and_marked() -> None:
+    place = await Place.make()
+    await place.do(CREATE)
+    for _ in range(2):
+        assert not (await place.do(BASELINE, SERVICE)).not_created
+    copied, made = [
+        await place.client.get(REPLICA_SETS, name, "default") for name in ("shop-abc", "shop-xyz")
+    ]
+    labels = {"app": "shop", "rollouts-pod-template-hash": "xyz"}
+    assert made["spec"]["template"]["spec"] == copied["spec"]["template"]["spec"]
+    assert made["spec"]["template"]["metadata"]["labels"] == made["metadata"]["labels"] == labels
+    assert made["spec"]["selector"] == {"matchLabels": labels}
+    assert made["spec"]["replicas"] == 2
+    assert made["metadata"]["annotations"] == {
+        "rollouts.argoproj.io/baseline-of": "abc",
+        "rollout.argoproj.io/revision": "3",
+    }
+    service = await place.client.get(SERVICES, "shop-baseline", "default")
+    assert service["spec"]["selector"] == labels
+    for obj in (made, service):
+        assert [owner["name"] for owner in obj["metadata"]["ownerReferences"]] == ["shop"]
+
+
+@virtually
+async def test_the_service_of_a_baseline_listens_as_the_other_does_and_takes_no_port_of_the_nodes() -> None:
+    place = await Place.make()
+    port = {"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP", "nodePort": 30080}
+    patch = {"spec": {"type": "NodePort", "ports": [port]}}
+    await place.client.patch(SERVICES, "shop-stable", patch, "default")
+    await place.do(SERVICE)
+    made = await place.client.get(SERVICES, "shop-baseline", "default")
+    assert made["spec"].get("type", "ClusterIP") == "ClusterIP"
+    (listens,) = made["spec"]["ports"]
+    assert {key: listens[key] for key in ("name", "port", "targetPort")} == {
+        "name": "http",
+        "port": 80,
+        "targetPort": 8080,
+    }
+    assert listens.get("nodePort") != 30080
+
+
+@virtually
+async def test_a_service_that_the_rollout_made_is_deleted_once_and_may_be_gone_already() -> None:
+    place = await Place.make()
+    await place.do(SERVICE)
+    for _ in range(2):
+        await place.do(model.DeleteService(name="shop-baseline"))
+    with pytest.raises(NotFound):
+        await place.client.get(SERVICES, "shop-baseline", "default")
+
+
+@virtually
+async def test_a_baseline_that_may_not_be_made_stops_nothing_else() -> None:
+    place = await Place.make()
+    await place.do(CREATE)
+    taken = {"metadata": {"name": "shop-baseline"}, "spec": {"selector": {"a": "b"}, "ports": [{"port": 1}]}}
+    await place.client.create(SERVICES, {"apiVersion": "v1", "kind": "Service", **taken}, "default")
+    done = await place.do(SERVICE, model.SwitchService(name="shop-canary", pod_hash="old"))
+    assert done.not_created == (
+        'Failed to create baseline service "shop-baseline": Service "shop-baseline" exists and is not '
+        'controlled by Rollout "shop"; delete it'
+    )
+    switched = await place.client.get(SERVICES, "shop-canary", "default")
+    assert switched["spec"]["selector"]["rollouts-pod-template-hash"] == "old"
 
 
 @virtually
