@@ -11,7 +11,6 @@ from functools import partial
 from math import ceil, floor
 from typing import Any
 
-from tests.simulation.baselines import asked
 from tests.simulation.past import Past, portion
 from tests.simulation.proofs import lets_go_on, said, unfinished
 from tests.simulation.view import View
@@ -261,12 +260,12 @@ def no_baseline_outlives_its_step(before: View, after: View, past: Past) -> Iter
     left = [each.name for each in after.baselines.values()]
     left += ["their Service"] if after.beside is not None else []
     left += ["their share"] if after.beside_weight else []
-    if not left or not after.status or asks_for_a_baseline(after) or _invalid(after) or _invalid(before):
+    if not left or not after.status or after.compares or _invalid(after) or _invalid(before):
         return
     if after.replicas and not after.ready.get(after.stable):
         return  # they serve in place of stable
-    calm = max(past.told_at, past.moved_at, past.awake_since, past.last_doubt(after.now), past.step_since)
-    if after.now - max(calm, past.fell_at) >= PATIENCE:
+    calm = max(past.told_at, past.moved_at, past.awake_since, past.last_doubt(after.now), past.fell_at)
+    if not before.compares and after.now - max(calm, past.compared_at) >= PATIENCE:
         yield f"no step asks for a baseline, and there is still {' and '.join(left)}"
 
 
@@ -301,14 +300,6 @@ def asked_weight(view: View) -> Fraction:
         return Fraction(1)
     earlier = [step["setWeight"] for step in view.steps[: view.index + 1] if "setWeight" in step]
     return Fraction(earlier[-1] if earlier else 0, 100)
-
-
-def asks_for_a_baseline(view: View) -> bool:
-    """Whether there should be baseline pods for the step that status names."""
-    status = view.status
-    if view.current == view.stable or status.get("abort") or status.get("promoteFull"):
-        return False
-    return asked(view.steps, view.index, view.strategy.get("analysis") or {})
 
 
 def _told(view: View) -> Fraction | None:

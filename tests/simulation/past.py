@@ -29,6 +29,8 @@ class Past:
     """When pods last ceased to serve by themselves."""
     step_since: float = 0.0
     """When the step that status names was reached."""
+    compared_at: float = 0.0
+    """When a step last asked for a baseline."""
     skew: float = 0.0
     """How far the controllers' clock is ahead."""
     jumped: bool = False
@@ -80,9 +82,14 @@ class Past:
             self.weights.append((now, after.weight))
         if bool(before.status.get("abort")) != bool(after.status.get("abort")):
             self.aborted_by_hand = bool(after.status.get("abort")) and not after.author
-        if (before.index, before.current) != (after.index, after.current):
-            self.step_since = now
+        self._step(before, after)
         self._condemn(before, after)
+
+    def _step(self, before: View, after: View) -> None:
+        if (before.index, before.current) != (after.index, after.current):
+            self.step_since = after.now
+        if before.compares or after.compares:
+            self.compared_at = after.now
 
     def shown(self, now: float) -> set[Fraction | None]:
         """The weights that the controllers may have seen in the route."""

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from rollouts.api.meta import Object
 from tests.simulation.events import brief
-from tests.simulation.invariants import asked_weight, asks_for_a_baseline
+from tests.simulation.invariants import asked_weight
 from tests.simulation.past import Past
 from tests.simulation.view import REVISION, View
 
@@ -63,7 +63,7 @@ def _compared(view: View, broken: frozenset[str]) -> Iterator[str]:
     stable = view.of(view.stable)
     if stable is None or stable.version in broken or view.spec.get("paused"):
         return
-    asks = asks_for_a_baseline(view)
+    asks = view.compares
     if not asks and (view.baselines or view.beside is not None or view.beside_weight):
         yield f"no step asks for a baseline, and there is {brief([*view.baselines, view.beside])}"
     new = view.sets[view.current]

@@ -16,6 +16,7 @@ from rollouts.kube.resources import (
     SERVICES,
     Resource,
 )
+from tests.simulation.baselines import asked
 from tests.simulation.manifests import SERVICES as NAMES
 from tests.simulation.program import Kind
 
@@ -148,6 +149,14 @@ class View:
         """Whether status speaks of the spec as it is."""
         generation = (self.rollout.get("metadata") or {}).get("generation")
         return bool(self.status) and self.status.get("observedGeneration") == str(generation)
+
+    @property
+    def compares(self) -> bool:
+        """Whether there should be baseline pods for the step that status names."""
+        status = self.status
+        if self.current == self.stable or status.get("abort") or status.get("promoteFull"):
+            return False
+        return asked(self.steps, self.index, self.strategy.get("analysis") or {})
 
     def outcome(self, run: Run) -> str:
         """What the spec says of an analysis that came to what a run came to: abort, pause or continue."""
