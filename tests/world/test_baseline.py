@@ -95,6 +95,49 @@ async def test_canary_and_baseline_share_alike_and_stable_has_the_rest(world: Wo
     assert told["stable"]["weight"] == 50
 
 
+def compared_by_a_judge() -> list[Object]:
+    """A step that ends once the canary is proven good, compared with its baseline by counts."""
+    proves: Object = {
+        "interval": "5s",
+        "count": 60,
+        "judge": {"sequential": {"proveRatio": 10}},
+        "warmUp": "2s",
+    }
+    traffic = {"metric": "success-rate", "service": "shop-canary", "stableService": "shop-stable"}
+    template = success_rate("proof", provider={"traffic": traffic}, **proves)
+    del template["spec"]["metrics"][0]["successCondition"]
+    by_proof = {"templates": [{"templateName": "proof"}], "advance": "evidence"}
+    steps = ({"setWeight": 25}, {"analysis": by_proof | {"baseline": {"matchCanary": True}}}, {"pause": {}})
+    return [template, *compared(*steps)]
+
+
+@simulated
+async def test_the_judge_compares_with_the_baseline_and_says_so(world: World) -> None:
+    world.degrade("v1", error_rate=0.05)
+    world.degrade("v2", error_rate=0.05)
+    await deployed(world, *compared_by_a_judge())
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run_until(lambda: world.phase("shop") == "Paused", minutes=10)
+    (analysis,) = world.objects(ANALYSIS_RUNS)
+    (result,) = analysis["status"]["metricResults"]
+    assert analysis["status"]["proven"]
+    assert result["evidence"]["against"] == "baseline", result["evidence"]
+    assert traces(world) == []
+
+
+@simulated
+async def test_harm_that_the_comparison_with_the_baseline_proves_takes_both_away(world: World) -> None:
+    world.degrade("v1", error_rate=0.05)
+    world.degrade("v2", error_rate=0.4)
+    await deployed(world, *compared_by_a_judge())
+    await world.set_image("shop", "shop=shop:v2")
+    await world.run_until(lambda: world.phase("shop") == "Degraded", minutes=10)
+    await world.run(minutes=1)
+    assert world.status("shop")["abort"]
+    assert world.traffic("shop") == {"stable": 100}
+    assert traces(world) == []
+
+
 @simulated
 async def test_after_the_step_nothing_of_it_is_left_and_no_request_was_lost(world: World) -> None:
     await deployed(world, *compared())
