@@ -84,7 +84,8 @@ def plan(run: AnalysisRun, now: datetime) -> RunPlan:
     terminated = run.status.terminated
     if run.spec.terminate and not terminated:
         by_itself, ending = _assessed(run, metrics, before, dry, stopping=False)
-        terminated = _verdict(run, metrics, by_itself, dry, stopping=ending)[0] not in COMPLETED
+        alone = _verdict(run, metrics, by_itself, dry, stopping=ending)[0]
+        terminated = not ending and alone not in COMPLETED
     tasks = tuple(
         task
         for metric in metrics
