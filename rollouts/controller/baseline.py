@@ -10,6 +10,9 @@ from strategies import model
 
 _OF_A_PORT = ("name", "protocol", "appProtocol", "port", "targetPort")
 """What is copied of a Service's port; a port on the nodes is the other Service's alone."""
+_PUBLISHED = 3
+"""Seconds. A Service that never had endpoints is sent requests as soon as its pods count as available, and a
+cluster may publish them a second or two after they are ready."""
 
 
 def replica_set(
@@ -30,7 +33,7 @@ def replica_set(
         },
         "spec": {
             "replicas": action.replicas,
-            "minReadySeconds": rollout.spec.min_ready_seconds,
+            "minReadySeconds": max(_PUBLISHED, rollout.spec.min_ready_seconds),
             "selector": selector(obj, action.pod_hash),
             "template": {**copied.template, "metadata": {**metadata, "labels": labels}},
         },

@@ -147,6 +147,7 @@ async def test_baseline_pods_are_the_template_of_another_set_under_a_hash_of_the
     assert made["spec"]["template"]["metadata"]["labels"] == made["metadata"]["labels"] == labels
     assert made["spec"]["selector"] == {"matchLabels": labels}
     assert made["spec"]["replicas"] == 2
+    assert made["spec"]["minReadySeconds"] == 3, "its endpoints need a while to be known"
     assert made["metadata"]["annotations"] == {
         "rollouts.argoproj.io/baseline-of": "abc",
         "rollout.argoproj.io/revision": "3",
