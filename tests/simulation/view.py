@@ -285,9 +285,9 @@ def _selectors(kind: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
 def _nginx(kind: Kind, objects: Iterable[Object]) -> Iterator[_Part]:
     if kind != "nginx":
         return
-    found = {obj["metadata"]["name"]: obj for obj in objects}
-    canary = found.get(f"{NAME}-{NAME}-canary")
-    if NAME not in found or canary is None:
+    # Without the stable Ingress it leads nobody anywhere, and says what it will do once that is there again.
+    canary = next((obj for obj in objects if obj["metadata"]["name"] == f"{NAME}-{NAME}-canary"), None)
+    if canary is None:
         yield "weight", None
         return
     weight = (canary["metadata"].get("annotations") or {}).get(_CANARY_WEIGHT)
