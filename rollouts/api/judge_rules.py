@@ -111,6 +111,10 @@ def _sequential_problems(metric: Metric, judge: SequentialJudge, path: str) -> I
     rate = judge.max_error_rate
     if rate is not None and not 0 < rate <= 1:
         yield wrong(f"{here}.maxErrorRate", "must be above 0 and at most 1", rate)
+    if not 0 <= judge.negligible_error_rate < 1:
+        yield wrong(
+            f"{here}.negligibleErrorRate", "must be at least 0 and below 1", judge.negligible_error_rate
+        )
     if judge.min_requests < 1:
         yield wrong(f"{here}.minRequests", "must be at least 1", judge.min_requests)
     yield from _compares(metric, path, "sequential")

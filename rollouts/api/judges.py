@@ -86,6 +86,10 @@ class SequentialJudge(Spec):
     max_error_rate: float | None = 0.5
     """Fail, too, once the canary's own share of bad requests is shown to be above this, whatever the
     reference does; 0.5 by default, and 1 turns it off."""
+    negligible_error_rate: float = 0.001
+    """The canary is proven good, too, once its own share of errors is shown to be below this, whatever the
+    reference does: where nothing ever fails, no comparison can prove anything. 0.001 by default; 0 turns it
+    off."""
     min_requests: int = 5
     """Canary requests before anything is concluded; 5 by default."""
     overdispersion: bool = True

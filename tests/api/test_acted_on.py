@@ -84,6 +84,7 @@ MEASURED = {
     *under(f"{METRIC}.judge.kayenta.effectSize", "measure allowedIncrease allowedDecrease"),
     *under(f"{METRIC}.judge.kayenta.effectSize", "criticalIncrease criticalDecrease"),
     *under(f"{METRIC}.judge.sequential", "alpha maxRatio proveRatio maxErrorRate minRequests"),
+    *under(f"{METRIC}.judge.sequential", "negligibleErrorRate"),
     *under(f"{METRIC}.judge.sequential", "overdispersion undecided"),
     *under(".spec.score", "groups[].name groups[].weight pass marginal"),
     *under(f"{METRIC}.provider.prometheus", "address query timeout"),

@@ -2,8 +2,8 @@
 of false alarms however often it looks and whenever it stops.
 
 **Hypotheses**: harm, "bad requests are at most `maxRatio` times as frequent as on the reference, and at
-most `maxErrorRate`"; proof, "at least `proveRatio` times as frequent". Bad is to fail, or to take longer
-than an edge of the histogram.
+most `maxErrorRate`"; proof, "at least `proveRatio` times as frequent, and, of errors, in all at least
+`negligibleErrorRate`". Bad is to fail, or to take longer than an edge of the histogram.
 **Promise**: of canaries for which the first holds, at most a share of alpha is ever failed; of those for
 which the second holds, at most a share of alpha is ever proven. (For a histogram the second is about the
 edges that 1 to 50 % of the reference's requests were above at the first look.) The bounds of the ratio

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.judges.sequential import dispersion, gross
+from analysis.judges.sequential.counts import EXTRAPOLATED
 from analysis.judges.sequential.dispersion import Floats
 from analysis.judges.sequential.effects import GRID, HARM, OTHERS, PROOF, Effects
 from analysis.judges.sequential.tally import Tally
@@ -18,6 +19,8 @@ from analysis.judges.sequential.tally import Tally
 MIXTURE, GROSS, OWN = math.log(0.93), math.log(0.05), math.log(0.02)
 """How the bet against "not worse than maxRatio" is spread: over ratios, over a canary that is down, and over
 one that is down whatever the reference does. With a limit of 1 the last part is not used."""
+COMPARED, RARE = math.log(0.9), math.log(0.1)
+"""How the bet against "at least proveRatio times as bad, and not negligible" is spread, for errors."""
 
 _OTHERS = [(steps, math.log(weight)) for steps, weight in OTHERS.items()]
 
@@ -40,16 +43,19 @@ class Evidence:
     """Against the same and "bad at most as often as the limit": with `gross` as well."""
     proof: Floats
     """Against "bad at least proveRatio times as often"."""
+    good: Floats
+    """Against the same and "at a rate of at least the negligible one": with `gross.rare` as well."""
     divisor: Floats
     """What `harm` was divided by."""
 
 
-def weigh(tally: Tally, max_error_rate: float, *, guarded: bool) -> Evidence:
+def weigh(tally: Tally, max_error_rate: float, negligible: float, *, guarded: bool) -> Evidence:
     """The evidence of a tally.
 
     Args:
         tally: The looks.
         max_error_rate: The limit of the canary's own rate; 1 for none.
+        negligible: The rate below which it is good, whatever the reference does; 0 for none.
         guarded: Whether overdispersion discounts.
     """
     none = np.ones(tally.dispersion.looks.shape)
@@ -61,12 +67,20 @@ def weigh(tally: Tally, max_error_rate: float, *, guarded: bool) -> Evidence:
     down = discounted(np.logaddexp.reduce(gross.WEIGHTS + tally.gross, axis=-1), measured)
     own = gross.own_rate(max_error_rate, tally.totals.canary_requests, tally.totals.canary_bad)
     mixed = np.logaddexp(np.logaddexp(MIXTURE + harm, GROSS + down), OWN + discounted(own, measured))
+    proof = discounted(tally.points[..., PROOF], measured)
+    rare = gross.rare(negligible, _seen(tally.totals.canary_requests), tally.totals.canary_bad)
     return Evidence(
         harm=harm,
         down=mixed,
-        proof=discounted(tally.points[..., PROOF], measured),
+        proof=proof,
+        good=np.logaddexp(COMPARED + proof, RARE + discounted(rare, measured)) if negligible > 0 else proof,
         divisor=divisor,
     )
+
+
+def _seen(requests: Floats) -> Floats:
+    """How many requests there were at least: counts that are not whole are extrapolated."""
+    return np.where(requests == np.round(requests), requests, requests * EXTRAPOLATED)
 
 
 def bounds(effects: Effects, points: Floats, divisor: float, threshold: float) -> Bounds:

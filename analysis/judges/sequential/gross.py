@@ -1,4 +1,4 @@
-"""Two tests for a canary that is down, which need only a handful of requests. Pure.
+"""Tests of a canary by its own rate of bad requests, and of one that is down. Pure.
 
 The likelihood of `tally` bounds independent requests by Poisson counts. That is next to nothing for rare
 errors, but when half of the requests or more fail it gives evidence away: with half of the traffic and five
@@ -9,7 +9,8 @@ by look: the likelihood of a canary that fails at a rate of `RATES` beside a ref
 before, over that of the closest pair of rates with canary <= maxRatio * reference. Those pairs are a convex
 set, so the expectation is at most 1 for each of them, whatever the looks before were.
 
-`own_rate` is about the canary alone, against rates up to a limit, for failures that the reference shares.
+`own_rate` is about the canary alone, against rates up to a limit, for failures that the reference shares;
+`rare` is the other way round, against rates of at least a limit, for a canary of which next to nothing fails.
 """
 
 import math
@@ -30,6 +31,8 @@ _RATES = np.array([*RATES])
 _LOG_BAD, _LOG_GOOD = np.log(_RATES), np.log1p(-_RATES)
 BEFORE = 0.6, 20.0
 """Bad requests and requests of the reference, as if seen before the first look."""
+RARE = 0.1
+"""How much of the limit the alternative of `rare` is."""
 OWN = (0.5, 0.98)
 """How far from the limit to 1 the alternatives of `own_rate` lie."""
 
@@ -75,6 +78,14 @@ def own_rate(limit: float, requests: Floats, bad: Floats) -> Floats:
     of_bad, of_good = _above(limit)
     logs = bad[..., None] * of_bad + (requests - bad)[..., None] * of_good
     return np.asarray(np.logaddexp.reduce(logs, axis=-1)) - math.log(len(OWN))
+
+
+def rare(limit: float, requests: Floats, bad: Floats) -> Floats:
+    """The log evidence that the canary's own rate of bad requests is below the limit; -inf if that is 0."""
+    if limit <= 0:
+        return np.full(np.shape(requests), -math.inf)
+    of_good = math.log1p(-RARE * limit) - math.log1p(-limit)
+    return np.asarray(bad * math.log(RARE) + (requests - bad) * of_good)
 
 
 @lru_cache(maxsize=64)

@@ -53,11 +53,11 @@ def findings(terms: Terms, state: State) -> Findings:
     """
     spec = terms.spec
     limit = 1.0 if spec.max_error_rate is None else spec.max_error_rate
-    seen = evidence.weigh(state.tally, limit, guarded=spec.overdispersion)
+    seen = evidence.weigh(state.tally, limit, spec.negligible_error_rate, guarded=spec.overdispersion)
     of_errors, log_weights = _weights(state.signals)
     parts = np.where(of_errors, seen.down, seen.harm)
     harm = np.asarray(np.logaddexp.reduce(log_weights + parts, axis=-1))
-    proofs = np.where(state.telling, seen.proof, math.inf).min(axis=-1)
+    proofs = np.where(state.telling, np.where(of_errors, seen.good, seen.proof), math.inf).min(axis=-1)
     proof = np.where(np.isfinite(proofs), proofs, 0.0)  # nothing is telling
     enough = state.tally.totals.canary_requests.max(axis=-1) >= spec.min_requests
     most = np.where(enough, math.inf, 0.0)
@@ -124,7 +124,9 @@ def _sentence(terms: Terms, told: Evidence, signal: str, verdict: Outcome) -> st
             return f"{facts}: at least {least:.3g} times as many, {sure}; maxRatio is {bound:g}"
         return f"{facts}: more than maxRatio {bound:g} or maxErrorRate allow, {sure}"
     if verdict == "proven":
-        return f"{facts}: less than {terms.spec.prove_ratio:g} times as many, {sure}"
+        negligible = terms.spec.negligible_error_rate if signal == ERRORS else 0.0
+        beside = f", or less than {100 * negligible:.3g}% in all" if negligible else ""
+        return f"{facts}: less than {terms.spec.prove_ratio:g} times as many{beside}, {sure}"
     return (
         f"{facts}: undecided; evidence of more than {bound:g} times as many {told.harm:g}, of less than "
         f"{terms.spec.prove_ratio:g} times {told.proof:g}, each of {told.harm_threshold:g}"

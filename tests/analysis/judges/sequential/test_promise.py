@@ -68,8 +68,30 @@ def test_of_canaries_exactly_as_bad_as_acceptable_no_more_than_alpha_ever_fail(w
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_of_canaries_exactly_twice_as_bad_no_more_than_alpha_are_ever_proven(world):
-    _, proven = ever(looks(world, 2.0, 1), ALPHA, overdispersion=False, max_ratio=1000, max_error_rate=1)
+    limits = {"max_ratio": 1000, "max_error_rate": 1, "negligible_error_rate": 0}
+    _, proven = ever(looks(world, 2.0, 1), ALPHA, overdispersion=False, **limits)
     assert proven.mean() <= LIMIT
+
+
+def test_of_canaries_at_the_negligible_rate_and_worse_than_stable_no_more_than_alpha_are_ever_proven():
+    def ten_times_as_bad():
+        rng = np.random.default_rng(1)
+        for _ in range(LOOKS):
+            yield draw(rng, RUNS, 30_000, 0.1, 0.0001, ratio=10)
+
+    limits = {"max_ratio": 1000, "max_error_rate": 1, "negligible_error_rate": 0.001}
+    _, proven = ever(ten_times_as_bad(), ALPHA, overdispersion=False, **limits)
+    assert 0 < proven.mean() <= LIMIT
+
+
+def test_where_nothing_fails_the_canary_is_proven_good_by_that_alone():
+    def flawless():
+        rng = np.random.default_rng(8)
+        for _ in range(LOOKS):
+            yield draw(rng, 3, 3000, 0.1, 0.0, ratio=1)
+
+    assert ever(flawless(), ALPHA)[1].all()
+    assert not ever(flawless(), ALPHA, negligible_error_rate=0)[1].any()
 
 
 @pytest.mark.parametrize("world", [steady, rare, few, weights_and_drift, incidents])
@@ -138,8 +160,14 @@ def test_no_bet_of_one_look_is_expected_to_win_where_its_hypothesis_holds(sizes,
         assert expected(seen.points[:, PROOF], 2 * rate) <= 1 + 1e-6
     own = gross.own_rate(0.5, look.canary_requests, look.canary_bad)
     assert expected(own, min(rate, 0.5)) <= 1 + 1e-6
+    rarely = gross.rare(rate, look.canary_requests, look.canary_bad)
+    assert expected(rarely, rate) <= 1 + 1e-6
+    assert expected(rarely, min(2 * rate, 1.0)) <= 1 + 1e-6
+    if 2 * rate <= 1:
+        good = evidence.weigh(seen, 1.0, 2 * rate, guarded=True).good
+        assert expected(good, 2 * rate) <= 1 + 1e-6
     if rate <= 0.5:
-        at_once = evidence.weigh(seen, 0.5, guarded=True).down
+        at_once = evidence.weigh(seen, 0.5, 0.0, guarded=True).down
         assert expected(at_once, min(acceptable, 0.5)) <= 1 + 1e-6
 
 
