@@ -7,9 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from analysis.providers.http import HttpFailed, Request, fetch_json
 from analysis.providers.oneshot import Failed
@@ -53,6 +50,11 @@ async def access_token(
 
 def _asking(key: str, scope: str, now: datetime) -> Request:
     """The request with a signed assertion (RFC 7523) in place of a password."""
+    # Imported here: it takes 8 MB, of a controller that has next to never such a key.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
+
     try:
         account = json.loads(key)
         issuer, pem = str(account["client_email"]), str(account["private_key"])
