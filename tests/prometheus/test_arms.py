@@ -48,7 +48,12 @@ async def compared(live: Live, cd: Client, prometheus: Prometheus, looks: int) -
     }
     steps = ({"setWeight": 30}, {"analysis": {"templates": [{"templateName": "health"}]}}, pause(1))
     await live.know_images({"shop:bad": {"env": {"ERROR_RATE": "0.2"}}})
-    await live.apply(cd.namespace, template, *weighted(cd.namespace, *steps))
+    objects = weighted(cd.namespace, *steps)
+    for obj in objects:
+        if obj["kind"] == "Rollout":
+            # A real cluster publishes endpoints a moment after a pod is ready; until then requests fail.
+            obj["spec"]["minReadySeconds"] = 2
+    await live.apply(cd.namespace, template, *objects)
     await cd.rollouts.wait_for("shop", timeout=30)
 
 
