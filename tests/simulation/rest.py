@@ -68,9 +68,12 @@ def _compared(view: View, broken: frozenset[str]) -> Iterator[str]:
         yield f"no step asks for a baseline, and there is {brief([*view.baselines, view.beside])}"
     new = view.sets[view.current]
     if asks and new.version not in broken and view.replicas:
-        if view.beside not in view.baselines:
+        conditions: list[Object] = view.status.get("pauseConditions") or []
+        # A verdict that a human has yet to answer holds the pods as they are.
+        held = any(each["reason"] != "CanaryPauseStep" for each in conditions)
+        if view.beside not in view.baselines and not held:
             yield "the step asks for a baseline, and there is none"
-        elif view.beside_weight != view.weight and view.weight == asked_weight(view):
+        elif view.beside_weight != view.weight and view.weight == asked_weight(view) and not held:
             yield f"the canary has {view.weight} of the traffic, and its baseline {view.beside_weight}"
 
 

@@ -68,10 +68,10 @@ BY_HAND = Past(aborted_by_hand=True)
 TWO = {"old": replace(OLD, replicas=2, available=2), "new": replace(NEW, replicas=0, available=0)}
 
 
-def compared(**more: Any) -> View:
-    """A step that compares the canary with baseline pods, and came to no conclusion."""
+def compared(reason: str = "InconclusiveAnalysisRun", **more: Any) -> View:
+    """A step that compares the canary with baseline pods, and is held, by default for want of a verdict."""
     steps = [{"setWeight": 50}, {"analysis": {"baseline": {"matchCanary": True}}}]
-    waits = status(stableRS="old", phase="Paused", pauseConditions=[{"reason": "InconclusiveAnalysisRun"}])
+    waits = status(stableRS="old", phase="Paused", pauseConditions=[{"reason": reason}])
     half = Fraction(1, 2)
     made = world(rollout(waits, canary={"steps": steps}), new=1, weight=half)
     return replace(made, baselines=BASE, beside="base", beside_weight=half, **more)
@@ -81,6 +81,8 @@ def compared(**more: Any) -> View:
     ("view", "past"),
     [
         (compared(), Past()),
+        # Somebody deleted the baseline while a human had yet to answer.
+        (replace(compared(), baselines={}, beside_weight=Fraction(0)), Past()),
         (promoted(), Past()),
         (world(rollout(ABORTED)), BY_HAND),
         (
@@ -94,6 +96,7 @@ def compared(**more: Any) -> View:
     ],
     ids=[
         "compared",
+        "compared, and the baseline deleted while a human has yet to answer",
         "promoted",
         "aborted by hand",
         "analysis failed",
@@ -134,8 +137,12 @@ def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> No
         ),
         (promoted(baselines=BASE), Past(), "no step asks for a baseline, and there is"),
         (promoted(beside="base"), Past(), "no step asks for a baseline, and there is"),
-        (replace(compared(), baselines={}), Past(), "the step asks for a baseline, and there is none"),
-        (replace(compared(), beside_weight=Fraction(0)), Past(), "and its baseline 0"),
+        (
+            replace(compared("CanaryPauseStep"), baselines={}),
+            Past(),
+            "the step asks for a baseline, and there is none",
+        ),
+        (replace(compared("CanaryPauseStep"), beside_weight=Fraction(0)), Past(), "and its baseline 0"),
         (world(rollout(ABORTED)), Past(), "it is aborted, and nobody asked for it"),
         (world(rollout({**ABORTED, "phase": "Paused"})), BY_HAND, "it is aborted, and its phase is Paused"),
         (world(rollout(ABORTED), weight=Fraction(1, 2), new=1), BY_HAND, "requests go to old, new"),
