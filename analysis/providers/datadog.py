@@ -4,24 +4,18 @@ https://docs.datadoghq.com/api/latest/metrics/: v1 asks for a series and takes i
 """
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import httpx
-
 from analysis.providers import secrets
-from analysis.providers.answers import Clock
 from analysis.providers.http import HttpFailed, Request, fetch_json, json_content, with_query
 from analysis.providers.numbers import number
-from analysis.providers.oneshot import Failed, Found, OneShot
+from analysis.providers.oneshot import Failed, Found, WithAccount
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.duration import parse_duration
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.providers import DatadogMetric
-from rollouts.kube.client import Client
 
 ADDRESS = "https://api.datadoghq.com"
 INTERVAL = "5m"
@@ -40,20 +34,8 @@ class _Account:
     app_key: str
 
 
-class DatadogProvider(OneShot):
+class DatadogProvider(WithAccount):
     """A number, or for a query `by {tag}` a list of them, with the groups in the metadata."""
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(clock)
-        self._client = client
-        self._transport = transport
-        self._environ = os.environ if environ is None else environ
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.datadog

@@ -1,39 +1,22 @@
 """`provider.dynatrace`: one number out of Dynatrace's metrics API, version 2."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import httpx
-
 from analysis.providers.accounts import account
-from analysis.providers.answers import Clock
 from analysis.providers.http import Request, fetch_json, with_query
 from analysis.providers.lookback import lookback
 from analysis.providers.numbers import number
-from analysis.providers.oneshot import Failed, Found, OneShot
+from analysis.providers.oneshot import Failed, Found, WithAccount
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
-from rollouts.kube.client import Client
 
 SECRET = "dynatrace"  # noqa: S105  the name of one
 TOKEN = "dynatrace_token"  # noqa: S105  the key of one, as Flagger's
 
 
-class DynatraceProvider(OneShot):
+class DynatraceProvider(WithAccount):
     """Measures the value of the only series, over the whole time as one point."""
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(clock)
-        self._client = client
-        self._transport = transport
-        self._environ = environ
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.dynatrace

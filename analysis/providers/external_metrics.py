@@ -7,16 +7,13 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-import httpx
-
 from analysis.providers.accounts import account
-from analysis.providers.answers import Clock, quoted
+from analysis.providers.answers import quoted
 from analysis.providers.http import Request, fetch_json, with_query
-from analysis.providers.oneshot import Failed, Found, OneShot, hiding
+from analysis.providers.oneshot import Failed, Found, WithAccount, hiding
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.flagger_providers import ExternalMetricsMetric
-from rollouts.kube.client import Client
 from rollouts.kube.errors import Forbidden
 
 ROOT = "/apis/external.metrics.k8s.io/v1beta1"
@@ -29,24 +26,12 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
-class ExternalMetricsProvider(OneShot):
+class ExternalMetricsProvider(WithAccount):
     """Measures the value of the only series.
 
     The controller's own account reads in the namespace of the run only; another server is asked with a token
     of that namespace, for whatever the token allows.
     """
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(clock)
-        self._client = client
-        self._transport = transport
-        self._environ = environ
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.external_metrics

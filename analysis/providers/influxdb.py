@@ -1,18 +1,13 @@
 """`provider.influxdb`: the values of a Flux query."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
-import httpx
-
 from analysis.providers import flux
-from analysis.providers.answers import Clock
 from analysis.providers.http import Request, fetch, json_content, with_query
-from analysis.providers.oneshot import Found, OneShot, hiding
+from analysis.providers.oneshot import Found, WithAccount, hiding
 from analysis.providers.secrets import controller_namespace, read
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
-from rollouts.kube.client import Client
 
 SECRET = "influxdb"  # noqa: S105  the name of one
 """In the controller's namespace, with the keys `address`, `authToken` and `org`, as upstream."""
@@ -20,20 +15,8 @@ TIMEOUT = 30.0
 """Seconds, as upstream."""
 
 
-class InfluxdbProvider(OneShot):
+class InfluxdbProvider(WithAccount):
     """Measures the list of all `_value`s of the answer, table after table; an empty cell is null."""
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(clock)
-        self._client = client
-        self._transport = transport
-        self._environ = environ
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.influxdb

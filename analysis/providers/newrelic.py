@@ -3,20 +3,15 @@
 https://docs.newrelic.com/docs/apis/nerdgraph/examples/nerdgraph-nrql-tutorial/
 """
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import httpx
-
 from analysis.providers import secrets
-from analysis.providers.answers import Clock
 from analysis.providers.http import Request, fetch_json, json_content
-from analysis.providers.oneshot import Failed, Found, OneShot
+from analysis.providers.oneshot import Failed, Found, WithAccount
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
-from rollouts.kube.client import Client
 
 SECRET = "newrelic"  # noqa: S105  the name of a Secret, which is none
 QUERY_TIMEOUT = 5
@@ -36,20 +31,8 @@ _QUERY = (
 )
 
 
-class NewRelicProvider(OneShot):
+class NewRelicProvider(WithAccount):
     """One result is a map of what the query selects, several are a list of maps."""
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(clock)
-        self._client = client
-        self._transport = transport
-        self._environ = os.environ if environ is None else environ
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.new_relic

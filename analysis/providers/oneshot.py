@@ -1,5 +1,6 @@
 """Providers whose measurement is one question and its answer, so that nothing is ever under way."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import httpx
+
 from analysis.providers.answers import Clock, error, hide, no_data, value
 from rollouts.api.analysis import AnalysisRun, Measurement, Metric
 from rollouts.api.errors import RolloutsError, Unavailable
+from rollouts.kube.client import Client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +72,26 @@ class OneShot(ABC):
 
     async def terminate(self, run: AnalysisRun, metric: Metric, previous: Measurement) -> Measurement:
         return error(previous.started_at or self._clock(), self._clock(), "a request is never under way")
+
+
+class WithAccount(OneShot):
+    """One that is asked over HTTP with what a Secret holds.
+
+    Args:
+        client: reads the Secret.
+        clock: tells the time.
+        transport: instead of the network.
+        environ: instead of the process's, which tells the controller's namespace.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(clock)
+        self._client = client
+        self._transport = transport
+        self._environ = os.environ if environ is None else environ

@@ -1,19 +1,14 @@
 """`provider.splunk`: the last value that a SignalFlow program publishes, by its HTTP API."""
 
-from collections.abc import Mapping
 from datetime import datetime
-
-import httpx
 
 from analysis.providers import signalflow
 from analysis.providers.accounts import account
-from analysis.providers.answers import Clock
 from analysis.providers.http import Request, fetch, with_query
 from analysis.providers.lookback import lookback
-from analysis.providers.oneshot import Found, OneShot, hiding
+from analysis.providers.oneshot import Found, WithAccount, hiding
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
-from rollouts.kube.client import Client
 
 SECRET = "splunk"  # noqa: S105  the name of one
 TOKEN = "sf_token_key"  # noqa: S105  the key of one, as Flagger's
@@ -21,20 +16,8 @@ TIMEOUT = 30.0
 """Seconds, for the whole computation."""
 
 
-class SplunkProvider(OneShot):
+class SplunkProvider(WithAccount):
     """Measures the last value of the only series; the computation ends now, and is not waited for beyond."""
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(clock)
-        self._client = client
-        self._transport = transport
-        self._environ = environ
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.splunk

@@ -1,22 +1,18 @@
 """`provider.stackdriver`: one number out of Google Cloud Monitoring, by a query in MQL."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
-from analysis.providers.answers import Clock, quoted
+from analysis.providers.answers import quoted
 from analysis.providers.google import access_token
 from analysis.providers.http import Request, fetch_json, json_content
 from analysis.providers.numbers import number
-from analysis.providers.oneshot import Failed, Found, OneShot, hiding
+from analysis.providers.oneshot import Failed, Found, WithAccount, hiding
 from analysis.providers.secrets import Secret, controller_namespace, read
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.secret_ref import SecretRef
-from rollouts.kube.client import Client
 
 ADDRESS = "https://monitoring.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/monitoring.read"
@@ -26,20 +22,8 @@ TIMEOUT = 30.0
 """Seconds."""
 
 
-class StackdriverProvider(OneShot):
+class StackdriverProvider(WithAccount):
     """Measures the newest value of the only series."""
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(clock)
-        self._client = client
-        self._transport = transport
-        self._environ = environ
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.stackdriver

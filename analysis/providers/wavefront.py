@@ -3,21 +3,15 @@
 https://developer.broadcom.com/xapis/operations-for-applications-rest-api/latest/: GET /api/v2/chart/api.
 """
 
-import os
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
-
 from analysis.providers import secrets
-from analysis.providers.answers import Clock
 from analysis.providers.http import Request, fetch_json, with_query
 from analysis.providers.numbers import number
-from analysis.providers.oneshot import Failed, Found, OneShot
+from analysis.providers.oneshot import Failed, Found, WithAccount
 from rollouts.api.analysis import AnalysisRun, Metric
 from rollouts.api.errors import InvalidSpec
-from rollouts.kube.client import Client
 
 SECRET = "wavefront-api-tokens"  # noqa: S105  the name of a Secret, which is none
 TIMEOUT = 30.0
@@ -25,20 +19,8 @@ MAX_DRIFT = timedelta(minutes=15)
 """A point that is farther from now than this is stale: Wavefront has last values of weeks ago."""
 
 
-class WavefrontProvider(OneShot):
+class WavefrontProvider(WithAccount):
     """One series is measured as a number, several as a list: of each the point that is nearest to now."""
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(clock)
-        self._client = client
-        self._transport = transport
-        self._environ = os.environ if environ is None else environ
 
     async def ask(self, run: AnalysisRun, metric: Metric, now: datetime) -> Found:
         spec = metric.provider.wavefront
