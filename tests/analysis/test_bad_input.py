@@ -67,27 +67,21 @@ async def test_ten_thousand_series_where_one_was_meant_are_an_error_and_not_kept
         ({"phase": "Great"}, 'the provider answered with phase "Great", which there is not'),
     ],
 )
-def test_a_provider_that_answers_with_too_much_or_nonsense_is_an_error(measurement, message):
-    @virtually
-    async def story():
-        bench = saying(lambda _: Measurement.model_construct(**{**Measurement().__dict__, **measurement}))
-        await bench.start({"name": "m", "consecutiveErrorLimit": 0})
-        status = await to_the_end(bench)
-        assert status["phase"] == "Error"
-        assert message in status["message"]
-
-    story()
+@virtually
+async def test_a_provider_that_answers_with_too_much_or_nonsense_is_an_error(measurement, message):
+    bench = saying(lambda _: Measurement.model_construct(**{**Measurement().__dict__, **measurement}))
+    await bench.start({"name": "m", "consecutiveErrorLimit": 0})
+    status = await to_the_end(bench)
+    assert status["phase"] == "Error"
+    assert message in status["message"]
 
 
 @pytest.mark.parametrize("answer", [None, "text", {"value": "1"}, 1])
-def test_a_provider_that_answers_with_no_measurement_is_an_error_of_its_metric(answer):
-    @virtually
-    async def story():
-        bench = saying(lambda _: answer)
-        await bench.start({"name": "m", "consecutiveErrorLimit": 0})
-        assert (await to_the_end(bench))["phase"] == "Error"
-
-    story()
+@virtually
+async def test_a_provider_that_answers_with_no_measurement_is_an_error_of_its_metric(answer):
+    bench = saying(lambda _: answer)
+    await bench.start({"name": "m", "consecutiveErrorLimit": 0})
+    assert (await to_the_end(bench))["phase"] == "Error"
 
 
 @virtually
@@ -141,27 +135,24 @@ async def test_many_large_values_leave_room_in_the_object():
     [{"threshold": {}}, {"consecutive": {"min": 0, "threshold": 1}}, {"kayenta": {}}, {"sequential": {}}],
     ids=lambda judge: next(iter(judge)),
 )
-def test_no_number_is_no_success_for_any_judge(judge, number):
-    @virtually
-    async def story():
-        name = next(iter(judge))
-        given = {
-            "kayenta": {"canary": [number] * 9, "stable": [1.0, 2.0, 3.0]},
-            "sequential": {
-                "canary": {"requests": number, "errors": 0},
-                "stable": {"requests": 10, "errors": 0},
-            },
-        }.get(name, number)
-        bench = Bench({"m": [given]})
-        condition = {"successCondition": "result < 5 && result > -5"} if name == "threshold" else {}
-        await bench.start(
-            {"name": "m", "judge": judge, "consecutiveErrorLimit": 0, **condition}
-            if name != "consecutive"
-            else {"name": "m", "judge": judge}
-        )
-        assert (await to_the_end(bench, 100))["phase"] in ("Failed", "Error", "Inconclusive")
-
-    story()
+@virtually
+async def test_no_number_is_no_success_for_any_judge(judge, number):
+    name = next(iter(judge))
+    given = {
+        "kayenta": {"canary": [number] * 9, "stable": [1.0, 2.0, 3.0]},
+        "sequential": {
+            "canary": {"requests": number, "errors": 0},
+            "stable": {"requests": 10, "errors": 0},
+        },
+    }.get(name, number)
+    bench = Bench({"m": [given]})
+    condition = {"successCondition": "result < 5 && result > -5"} if name == "threshold" else {}
+    await bench.start(
+        {"name": "m", "judge": judge, "consecutiveErrorLimit": 0, **condition}
+        if name != "consecutive"
+        else {"name": "m", "judge": judge}
+    )
+    assert (await to_the_end(bench, 100))["phase"] in ("Failed", "Error", "Inconclusive")
 
 
 @pytest.mark.parametrize(
@@ -175,16 +166,13 @@ def test_no_number_is_no_success_for_any_judge(judge, number):
     ],
     ids=["long", "deep", "many signs", "a huge number", "a huge text"],
 )
-def test_a_condition_of_hostile_size_ends_the_run_before_anything_is_measured(condition):
-    @virtually
-    async def story():
-        bench = Bench({"m": [1]})
-        await bench.start({"name": "m", "successCondition": condition})
-        status = await to_the_end(bench)
-        assert status["phase"] == "Error"
-        assert len(json.dumps(status)) < 10_000
-
-    story()
+@virtually
+async def test_a_condition_of_hostile_size_ends_the_run_before_anything_is_measured(condition):
+    bench = Bench({"m": [1]})
+    await bench.start({"name": "m", "successCondition": condition})
+    status = await to_the_end(bench)
+    assert status["phase"] == "Error"
+    assert len(json.dumps(status)) < 10_000
 
 
 @pytest.mark.parametrize(
@@ -196,14 +184,11 @@ def test_a_condition_of_hostile_size_ends_the_run_before_anything_is_measured(co
     ],
     ids=["nested loops", "a regular expression that explodes", "a long range"],
 )
-def test_a_condition_that_costs_too_much_is_an_error_or_false_and_soon(condition, given):
-    @virtually
-    async def story():
-        bench = Bench({"m": [given]})
-        await bench.start({"name": "m", "successCondition": condition, "consecutiveErrorLimit": 0})
-        assert (await to_the_end(bench))["phase"] in ("Error", "Failed")
-
-    story()
+@virtually
+async def test_a_condition_that_costs_too_much_is_an_error_or_false_and_soon(condition, given):
+    bench = Bench({"m": [given]})
+    await bench.start({"name": "m", "successCondition": condition, "consecutiveErrorLimit": 0})
+    assert (await to_the_end(bench))["phase"] in ("Error", "Failed")
 
 
 class Asks:

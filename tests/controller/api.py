@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 from rollouts.embedded.api import ApiServer, InProcess
 from rollouts.embedded.virtual_time import VirtualClock, run
 from rollouts.kube.client import Client
+
+P = ParamSpec("P")
 
 
 def server() -> tuple[ApiServer, Client]:
@@ -16,13 +19,13 @@ def server() -> tuple[ApiServer, Client]:
     return api, Client(InProcess(api))
 
 
-def virtually(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+def virtually(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     """Make a coroutine function a test that runs in virtual time."""
 
-    def run_it() -> None:
-        run(test())
+    @wraps(test)
+    def run_it(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(test(*args, **kwargs))
 
-    run_it.__name__, run_it.__doc__ = test.__name__, test.__doc__
     return run_it
 
 
