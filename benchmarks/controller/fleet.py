@@ -22,6 +22,8 @@ WEIGHTS = ({"setWeight": 20}, {"setWeight": 40}, {"setWeight": 60}, {"setWeight"
 """Steps without a pause: what they take is the engine's, the API server's and the pods' own time."""
 _AT_ONCE = 32
 _TRIES = 5
+_PATIENCE_PER_POD = 0.1
+"""Seconds."""
 _KEPT = ("name", "namespace", "labels", "annotations", "ownerReferences")
 """Of the metadata of a copy; the rest is the API server's."""
 
@@ -136,9 +138,9 @@ async def copy(client: Client, first: int, size: int) -> None:
     await at_once(one(number) for number in range(first, size))
 
 
-async def grown(client: Client, size: int, pods: int, limit: float = 900.0) -> None:
+async def grown(client: Client, size: int, pods: int) -> None:
     """Wait until every ReplicaSet of the fleet has its pods ready."""
-    async with asyncio.timeout(limit):
+    async with asyncio.timeout(60 + _PATIENCE_PER_POD * size * pods):
         while True:
             found = await _listed(client, REPLICA_SETS)
             ready = sum((obj.get("status") or {}).get("availableReplicas", 0) for obj in found)
