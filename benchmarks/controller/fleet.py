@@ -15,11 +15,14 @@ from rollouts.kube.resources import INGRESSES, NAMESPACES, PODS, REPLICA_SETS, R
 from strategies.templates import pod_hash
 
 NAMESPACE = "fleet"
+NODE = "node"
+"""Of all pods: none is scheduled, and without one the endpoints of a Service would fail and be retried."""
 STEPS = ({"setWeight": 10}, {"pause": {"duration": "2s"}}, {"setWeight": 50}, {"pause": {"duration": "2s"}})
 PAUSES = 4.0
 """Seconds of the steps above."""
 WEIGHTS = ({"setWeight": 20}, {"setWeight": 40}, {"setWeight": 60}, {"setWeight": 80})
 """Steps without a pause: what they take is the engine's, the API server's and the pods' own time."""
+_NODES = Resource("", "v1", "Node", "nodes", namespaced=False)
 _AT_ONCE = 32
 _TRIES = 5
 _PATIENCE_PER_POD = 0.1
@@ -59,7 +62,7 @@ def manifests(number: int, pods: int) -> tuple[tuple[Resource, Object], ...]:
         "selector": {"matchLabels": labels},
         "template": {
             "metadata": {"labels": labels, "annotations": {"prometheus.io/scrape": "true"}},
-            "spec": {"containers": [container], "terminationGracePeriodSeconds": 1},
+            "spec": {"containers": [container], "terminationGracePeriodSeconds": 1, "nodeName": NODE},
         },
         "strategy": {"canary": canary},
     }
@@ -83,8 +86,9 @@ def _meta(name_: str) -> Object:
 
 async def plant(client: Client, pods: int) -> None:
     """Apply the first rollout, for the engine to settle."""
-    with suppress(AlreadyExists):
-        await client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
+    for resource, name_ in ((NAMESPACES, NAMESPACE), (_NODES, NODE)):
+        with suppress(AlreadyExists):
+            await client.create(resource, {"metadata": {"name": name_}})
     for resource, body in manifests(0, pods):
         await create(client, resource, body)
 

@@ -10,7 +10,7 @@ from rollouts.client import Client
 from rollouts.kube.client import Client as Kube
 from rollouts.kube.resources import ANALYSIS_RUNS
 from tests.e2e.live import Live, until
-from tests.e2e.shop import host, pause, traffic, weighted
+from tests.e2e.shop import failures, host, pause, traffic, weighted
 from tests.prometheus.server import Prometheus
 
 pytestmark = [pytest.mark.cluster, pytest.mark.prometheus]
@@ -83,7 +83,7 @@ async def test_a_canary_that_is_as_good_as_stable_passes_by_what_was_counted(
     live: Live, cd: Client, prometheus: Prometheus
 ) -> None:
     await compared(live, cd, prometheus, looks=4)
-    async with traffic(live, host(cd.namespace), per_second=100):
+    async with traffic(live, host(cd.namespace), per_second=100) as load:
         await cd.rollouts.set_image("shop", {"*": "shop:v2"})
         seen = await cd.rollouts.wait_for("shop", timeout=120)
     run, result = await outcome(cd)
@@ -92,11 +92,14 @@ async def test_a_canary_that_is_as_good_as_stable_passes_by_what_was_counted(
     assert result.evidence.canary is not None
     assert result.evidence.reference is not None
     assert result.evidence.looks == 4
-    assert (result.evidence.canary.bad, result.evidence.reference.bad) == (0, 0)
     # Three tenths of a hundred a second for four looks of three seconds and more.
     canary, stable = result.evidence.canary.requests, result.evidence.reference.requests
     assert canary > 150
     assert 0.2 < canary / (canary + stable) < 0.4
+    # None is counted where clients saw none fail, and no more than they saw: increase() may double a few.
+    counted = (result.evidence.canary.bad or 0) + (result.evidence.reference.bad or 0)
+    failed = failures(load)
+    assert counted <= 2.5 * failed.total(), failed
 
 
 async def test_series_of_both_sides_are_compared_by_rank(
