@@ -1,14 +1,17 @@
 """Custom kinds: from a CustomResourceDefinition to a kind that is served."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from rollouts.api.meta import Object
 from rollouts.embedded.api.definition_checks import definition_errors
 from rollouts.embedded.api.kinds import Column, Kind, Scale
 from rollouts.embedded.api.objects import Objects
 from rollouts.embedded.api.rules import has_rules
-from rollouts.embedded.api.status import invalid, wrong
+from rollouts.embedded.api.status import Cause, invalid, wrong
 from rollouts.embedded.api.storage import Change, Key
 
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
@@ -27,7 +30,7 @@ class Definitions:
         """Refuse a definition that cannot be served; an accepted one is established at once."""
         if kind.key != DEFINITIONS:
             return
-        causes = list(definition_errors(crd))
+        causes = list(_faults(_text(crd)))
         spec = crd["spec"]
         taken = self._objects.registry.stored(
             (spec.get("group", ""), (spec.get("names") or {}).get("plural", ""))
@@ -51,7 +54,7 @@ class Definitions:
         spec = change.object["spec"]
         self._objects.registry.remove((spec["group"], spec["names"]["plural"]))
         if change.type != "DELETED":
-            for kind in kinds_of(change.object):
+            for kind in _kinds(_text(change.object)):
                 self._objects.registry.add(kind)
         else:
             self._objects.storage.close((spec["group"], spec["names"]["plural"]))
@@ -76,6 +79,22 @@ def _status(crd: Object, now: str) -> Object:
         "acceptedNames": crd["spec"]["names"],
         "storedVersions": [each["name"] for each in crd["spec"]["versions"] if each.get("storage")],
     }
+
+
+def _text(crd: Object) -> bytes:
+    """What a definition says, without what changes when the same one is installed again."""
+    return orjson.dumps({"metadata": {"name": crd["metadata"].get("name")}, "spec": crd.get("spec")})
+
+
+@lru_cache(maxsize=64)
+def _faults(text: bytes) -> tuple[Cause, ...]:
+    return tuple(definition_errors(orjson.loads(text)))
+
+
+@lru_cache(maxsize=64)
+def _kinds(text: bytes) -> tuple[Kind, ...]:
+    """The kinds of a definition; servers that are given the same one share them, and their schemas."""
+    return tuple(kinds_of(orjson.loads(text)))
 
 
 def kinds_of(crd: Object) -> Iterator[Kind]:

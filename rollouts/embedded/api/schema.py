@@ -22,6 +22,8 @@ _NOTHING: Schema = {}
 _PLAIN: dict[Any, type] = {"string": str, "boolean": bool, "integer": int}
 """Values of just these types, under a schema that says nothing else, need no closer look."""
 _DEFAULTED: dict[int, tuple[Schema, tuple[tuple[str, Schema], ...]]] = {}
+_MANY = 10_000
+"""Maps of properties, several times as many as a server knows, after which they are remembered anew."""
 _ALWAYS = frozenset({"apiVersion", "kind", "metadata"})
 _JSON_TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
@@ -173,6 +175,8 @@ def _with_defaults(properties: Schema) -> tuple[tuple[str, Schema], ...]:
     """The properties that have a default. Remembered with the properties, so that an id stays theirs."""
     found = _DEFAULTED.get(id(properties))
     if found is None:
+        if len(_DEFAULTED) >= _MANY:
+            _DEFAULTED.clear()
         defaulted = tuple((name, known) for name, known in properties.items() if "default" in known)
         found = _DEFAULTED[id(properties)] = (properties, defaulted)
     return found[1]
