@@ -21,7 +21,9 @@ Path = tuple[Any, ...]
 _NOTHING: Schema = {}
 _PLAIN: dict[Any, type] = {"string": str, "boolean": bool, "integer": int}
 """Values of just these types, under a schema that says nothing else, need no closer look."""
-_DEFAULTED: dict[int, tuple[Schema, tuple[tuple[str, Schema], ...]]] = {}
+_SAYS_NOTHING = frozenset({"type", "description", "nullable", "default"})
+"""Of a value that is there and has its type; the format of a whole number neither."""
+_KNOWN: dict[int, "_Properties"] = {}
 _MANY = 10_000
 """Maps of properties, several times as many as a server knows, after which they are remembered anew."""
 _ALWAYS = frozenset({"apiVersion", "kind", "metadata"})
@@ -99,10 +101,15 @@ class Walk:
         return value
 
     def _dict(self, schema: Schema, value: dict[str, Any], path: Path, embedded: bool) -> dict[str, Any]:
-        properties: Schema = schema.get("properties") or {}
+        properties: Schema = schema.get("properties") or _NOTHING
+        plain = _read(properties).plain
         extra = schema.get("additionalProperties")
+        others = _plain_type(extra) if isinstance(extra, dict) else None
         result: dict[str, Any] = {}
         for name, item in value.items():
+            if type(item) is plain.get(name):
+                result[name] = item
+                continue
             known = properties.get(name)
             if embedded and name in _ALWAYS:
                 if name == "metadata":
@@ -110,11 +117,11 @@ class Walk:
                     continue
                 known = {"type": "string"}
             if known is None and isinstance(extra, dict):
-                known = extra
-            if known is not None:
-                if len(known) == 1 and type(item) is _PLAIN.get(known.get("type")):
+                if type(item) is others:
                     result[name] = item
                     continue
+                known = extra
+            if known is not None:
                 if item is None and not known.get("nullable"):
                     continue
                 result[name] = self.value(known, item, (name, path))
@@ -136,7 +143,7 @@ class Walk:
 
     def _complete(self, schema: Schema, result: dict[str, Any], path: Path, embedded: bool) -> None:
         """Fill in defaults, and miss what is required."""
-        for name, known in _with_defaults(schema.get("properties") or _NOTHING):
+        for name, known in _read(schema.get("properties") or _NOTHING).defaulted:
             if name not in result:
                 result[name] = self.value(known, _copy(known["default"]), (name, path))
         needed = schema.get("required") or ()
@@ -151,7 +158,11 @@ class Walk:
         items = schema.get("items")
         if items is None:
             return value
-        result = [self.value(items, item, (index, path)) for index, item in enumerate(value)]
+        plain = _plain_type(items)
+        result = [
+            item if type(item) is plain else self.value(items, item, (index, path))
+            for index, item in enumerate(value)
+        ]
         kind = schema.get("x-kubernetes-list-type")
         if kind == "set":
             self._unique(result, path)
@@ -171,15 +182,34 @@ class Walk:
             seen.add(mark)
 
 
-def _with_defaults(properties: Schema) -> tuple[tuple[str, Schema], ...]:
-    """The properties that have a default. Remembered with the properties, so that an id stays theirs."""
-    found = _DEFAULTED.get(id(properties))
+@dataclass(frozen=True, slots=True)
+class _Properties:
+    """What is read off the properties of a schema once, not for every value."""
+
+    of: Schema
+    """Kept, so that their id stays theirs."""
+    plain: dict[str, type]
+    """Those of which a value of this very type needs no closer look."""
+    defaulted: tuple[tuple[str, Schema], ...]
+    """Those that have a default."""
+
+
+def _read(properties: Schema) -> _Properties:
+    found = _KNOWN.get(id(properties))
     if found is None:
-        if len(_DEFAULTED) >= _MANY:
-            _DEFAULTED.clear()
+        if len(_KNOWN) >= _MANY:
+            _KNOWN.clear()
+        plain = {name: kind for name, known in properties.items() if (kind := _plain_type(known))}
         defaulted = tuple((name, known) for name, known in properties.items() if "default" in known)
-        found = _DEFAULTED[id(properties)] = (properties, defaulted)
-    return found[1]
+        found = _KNOWN[id(properties)] = _Properties(properties, plain, defaulted)
+    return found
+
+
+def _plain_type(schema: Schema) -> type | None:
+    """The type whose values need no closer look by a schema, if there is one."""
+    wanted = schema.get("type")
+    says = schema.keys() - {"format"} if wanted == "integer" else schema
+    return _PLAIN.get(wanted) if _SAYS_NOTHING.issuperset(says) else None
 
 
 def _keeps_unknown(schema: Schema, embedded: bool) -> bool:
