@@ -94,7 +94,9 @@ def resolve(metric: Metric, values: Mapping[str, str]) -> Metric:
     Raises:
         InvalidSpec: a name between braces is no argument.
     """
-    return Metric.model_validate(_replace(dump(metric), values, metric.name))
+    body = dump(metric)
+    replaced = _replace(body, values, metric.name)
+    return metric if replaced == body else Metric.model_validate(replaced)
 
 
 def _replace(node: Any, values: Mapping[str, str], metric: str, later: frozenset[str] = frozenset()) -> Any:

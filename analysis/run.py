@@ -20,6 +20,7 @@ from analysis.validation import matching
 from rollouts.api.analysis import (
     AnalysisPhase,
     AnalysisRun,
+    AnalysisRunSpec,
     AnalysisRunStatus,
     Evidence,
     Measurement,
@@ -56,23 +57,38 @@ class RunPlan:
     """None: nothing more will happen by itself."""
 
 
-def plan(run: AnalysisRun, now: datetime) -> RunPlan:
+def fault(spec: AnalysisRunSpec) -> str:
+    """Why a run cannot be carried out, whatever is measured; empty if it can."""
+    run = AnalysisRun(spec=spec)
+    try:
+        arguments.require(spec.args)
+        metrics = resolved(run)
+    except InvalidSpec as error:
+        return f"Unable to resolve metric arguments: {error}"
+    try:
+        require_valid(spec)
+        _rules(run, metrics)
+    except InvalidSpec as error:
+        return f"Analysis spec invalid: {error}"
+    return ""
+
+
+def plan(run: AnalysisRun, now: datetime, known: str | None = None) -> RunPlan:
     """Decide what to measure, and assess what has been measured.
 
     A run that cannot be carried out ends in Error and says why.
+
+    Args:
+        run: What has been measured so far.
+        now: The time.
+        known: What `fault` says of its spec, where the caller remembers it: finding out is a third of a pass.
     """
     if run.status.phase in COMPLETED:
         return RunPlan(status=run.status)
-    try:
-        arguments.require(run.spec.args)
-        metrics = resolved(run)
-    except InvalidSpec as error:
-        return _refuse(run, f"Unable to resolve metric arguments: {error}", now)
-    try:
-        require_valid(run.spec)
-        dry, kept = _rules(run, metrics)
-    except InvalidSpec as error:
-        return _refuse(run, f"Analysis spec invalid: {error}", now)
+    if found := fault(run.spec) if known is None else known:
+        return _refuse(run, found, now)
+    metrics = resolved(run)
+    dry, kept = _rules(run, metrics)
     started = run.status.started_at or now
     results = {result.name: result for result in run.status.metric_results}
     times = Times(started=started, now=now, milestones=run.spec.milestones)

@@ -60,6 +60,7 @@ class AnalysisRunReconciler:
         self._providers = providers
         self._instance_id = instance_id
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._judged: dict[Key, tuple[Object, str]] = {}
 
     def watches(self) -> Mapping[Resource, KeysOf]:
         """A Job that ends is looked at without waiting for the timer."""
@@ -67,6 +68,8 @@ class AnalysisRunReconciler:
 
     async def reconcile(self, key: Key) -> timedelta | None:
         seen = self._store.get(ANALYSIS_RUNS, key.name, key.namespace)
+        if seen is None or (seen.get("status") or {}).get("phase") in COMPLETED:
+            self._judged.pop(key, None)
         if seen is None or seen["metadata"].get("deletionTimestamp") or not mine(seen, self._instance_id):
             return None
         now = self._clock()
@@ -77,17 +80,26 @@ class AnalysisRunReconciler:
         except InvalidSpec as error:
             await self._refuse(seen, error, now)
             return None
-        plan = runs.plan(run, now)
+        fault = self._fault(key, seen, run)
+        plan = runs.plan(run, now, fault)
         events = plan.events
         if plan.tasks:
             run = run.model_copy(update={"status": plan.status})
             run = await self._carry_out(run, plan.tasks)
-            plan = runs.plan(run, self._clock())
+            plan = runs.plan(run, self._clock(), fault)
             events += plan.events
         await write_status(self._client, ANALYSIS_RUNS, seen, dump(plan.status))
         for event in events:
             self._recorder.record(seen, event.reason, event.message, event.type)
         return timedelta() if plan.tasks else plan.requeue_after
+
+    def _fault(self, key: Key, seen: Object, run: AnalysisRun) -> str:
+        """What is wrong with the spec: the same one is judged once, and not at every measurement."""
+        spec: Object = seen.get("spec") or {}
+        before = self._judged.get(key)
+        if before is None or before[0] != spec:
+            before = self._judged[key] = spec, runs.fault(run.spec)
+        return before[1]
 
     async def _refuse(self, seen: Object, error: InvalidSpec, now: datetime) -> None:
         """A run that cannot even be read ends in Error; the rollout that waits for it learns why."""
@@ -142,7 +154,7 @@ class AnalysisRunReconciler:
             for place in sorted(taken):
                 name, ended = tasks[place].metric, tasks[place].do == "terminate"
                 noted = runs.record(noted, name, taken[place], dry_run=name in dry, ended=ended)
-            if runs.plan(noted, self._clock()).status.phase in COMPLETED:
+            if runs.plan(noted, self._clock(), "").status.phase in COMPLETED:
                 wait = GRACE.total_seconds()
         return noted
 

@@ -4,7 +4,10 @@ Each sentence names the object, the field, the value and what to do.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from analysis.validation import template_problems
 from rollouts.api.analysis import AnalysisTemplate, ClusterAnalysisTemplate
@@ -122,14 +125,22 @@ def _templates(store: Store, rollout: Rollout) -> Iterator[str]:
             yield from (f'{found["kind"]} "{ref.template_name}": {problem}' for problem in _broken(found))
 
 
-def _broken(template: Object) -> tuple[InvalidSpec, ...]:
-    cluster_wide = template["kind"] == CLUSTER_ANALYSIS_TEMPLATES.kind
+def _broken(template: Object) -> tuple[str, ...]:
+    """What is wrong with a template, by what it says; its metadata has nothing to do with it."""
+    said = {name: value for name, value in template.items() if name in ("apiVersion", "kind", "spec")}
+    return _wrong_with(orjson.dumps(said))
+
+
+@lru_cache(maxsize=4096)
+def _wrong_with(template: bytes) -> tuple[str, ...]:
+    """Remembered for as many templates as differ: every pass over a rollout asks for its own."""
+    body: Object = orjson.loads(template)
+    cluster_wide = body["kind"] == CLUSTER_ANALYSIS_TEMPLATES.kind
     try:
-        return template_problems(
-            parse(ClusterAnalysisTemplate if cluster_wide else AnalysisTemplate, template)
-        )
+        read = parse(ClusterAnalysisTemplate if cluster_wide else AnalysisTemplate, body)
     except InvalidSpec as problem:
-        return (problem,)
+        return (str(problem),)
+    return tuple(map(str, template_problems(read)))
 
 
 def _routes(store: Store, rollout: Rollout) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.meta import Object
@@ -73,7 +74,7 @@ class Run:
         return self.phase not in ("Successful", "Failed", "Error", "Inconclusive") and not self.terminated
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """One look at the world."""
 
@@ -182,7 +183,7 @@ class View:
         each = self.sets.get(pod_hash) or self.baselines.get(pod_hash)
         return min(self.ready.get(pod_hash, 0), each.available, each.replicas) if each is not None else 0
 
-    @property
+    @cached_property
     def reach(self) -> Mapping[str, Fraction]:
         """The share of users' requests by hash; under an empty one what finds nobody."""
         front, *more = NAMES[self.kind]

@@ -159,7 +159,7 @@ class Walk:
         if items is None:
             return value
         plain = _plain_type(items)
-        result = [
+        result: list[Any] = [
             item if type(item) is plain else self.value(items, item, (index, path))
             for index, item in enumerate(value)
         ]
