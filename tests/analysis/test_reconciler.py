@@ -62,6 +62,20 @@ async def test_a_source_that_is_down_is_asked_every_ten_seconds_and_then_given_u
 
 
 @virtually
+async def test_a_run_whose_spec_is_made_unsound_while_it_is_under_way_ends_in_error():
+    bench = Bench({"m": [0.99]})
+    await bench.start({"name": "m", "interval": "10s", "successCondition": "result >= 0.95"})
+    await bench.look()
+    assert (await bench.status())["phase"] == "Running"
+    metric = {**(await bench.run())["spec"]["metrics"][0], "successCondition": "result >=", "count": 9}
+    await bench.change({"spec": {"metrics": [metric]}})
+    await bench.look()
+    status = await bench.status()
+    assert status["phase"] == "Error"
+    assert "successCondition" in status["message"]
+
+
+@virtually
 async def test_no_data_is_no_success():
     bench = Bench({"m": [None]})
     await bench.start({"name": "m"})

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.judgement import COMPLETED
-from analysis.run import plan
+from analysis.run import fault, plan
 from tests.analysis.runs import at, run_of, step
 
 _answers = st.sampled_from(
@@ -85,6 +85,17 @@ def test_planning_twice_gives_the_same_plan(run, passes, later):
         second += pause
         run, _ = step(run, second, {"a": a, "b": b})
     assert plan(run, at(second + later)) == plan(run, at(second + later))
+
+
+@settings(max_examples=60, deadline=None)
+@given(run=_runs, wrong=st.sampled_from(["", "{{args.unknown}}", "result >="]), later=st.integers(0, 30))
+def test_who_remembers_what_is_wrong_with_a_spec_plans_as_who_finds_it_out(run, wrong, later):
+    first, *others = run.spec.metrics
+    metrics = (first.model_copy(update={"success_condition": wrong or first.success_condition}), *others)
+    run = run.model_copy(update={"spec": run.spec.model_copy(update={"metrics": metrics})})
+    remembered = fault(run.spec)
+    assert plan(run, at(later), remembered) == plan(run, at(later))
+    assert bool(remembered) == bool(wrong)
 
 
 @settings(max_examples=60, deadline=None)
