@@ -83,7 +83,7 @@ def _text(schema: Schema, value: str, at: str) -> Iterator[Cause]:
         yield wrong(at, value, f"{at} in body should be at least {low} chars long")
     if pattern is not None and not _compiled(pattern).search(value):
         yield wrong(at, value, f"{at} in body should match '{pattern}'")
-    if schema.get("format") == "date-time" and not _is_time(value):
+    if schema.get("format") == "date-time" and not is_time(value):
         yield wrong_type(at, value, f'{at} in body must be of type date-time: "{value}"')
     if schema.get("format") == "byte" and not _is_base64(value):
         yield wrong_type(at, value, f"{at} in body must be of type byte: illegal base64 data")
@@ -122,7 +122,8 @@ def _is_base64(text: str) -> bool:
     return True
 
 
-def _is_time(text: str) -> bool:
+def is_time(text: str) -> bool:
+    """Whether a text is an RFC 3339 time."""
     try:
         parse_time(text)
     except ValueError:

@@ -10,22 +10,24 @@ from typing import Any
 
 import orjson
 
-from rollouts.embedded.api.constraints import KEYWORDS, Errors, choice, combinations, violations, whole_number
-from rollouts.embedded.api.definitions import Schema, resolve
+from rollouts.embedded.api.constraints import (
+    Errors,
+    choice,
+    combinations,
+    is_time,
+    violations,
+    whole_number,
+)
+from rollouts.embedded.api.definitions import Schema
 from rollouts.embedded.api.quantities import RULE, canonical
+from rollouts.embedded.api.shapes import Shape, read
 from rollouts.embedded.api.status import Cause, duplicate, required, wrong_type
 
 Path = tuple[Any, ...]
 """From the innermost key outwards: `(key, rest)`; rendered only when something is to be said."""
 
-_NOTHING: Schema = {}
-_PLAIN: dict[Any, type] = {"string": str, "boolean": bool, "integer": int}
-"""Values of just these types, under a schema that says nothing else, need no closer look."""
-_SAYS_NOTHING = frozenset({"type", "description", "nullable", "default"})
-"""Of a value that is there and has its type; the format of a whole number neither."""
-_KNOWN: dict[int, "_Properties"] = {}
-_MANY = 10_000
-"""Maps of properties, several times as many as a server knows, after which they are remembered anew."""
+_TEXT: Schema = {"type": "string"}
+_METADATA: Schema = {"$ref": "V1ObjectMeta"}
 _ALWAYS = frozenset({"apiVersion", "kind", "metadata"})
 _JSON_TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
@@ -56,28 +58,26 @@ class Walk:
 
     def value(self, schema: Schema, value: Any, path: Path, *, embedded: bool = False) -> Any:
         """Walk one value; what comes back is new where it differs."""
-        schema = resolve(schema)
+        shape = read(schema)
         if value is None:
-            if not schema.get("nullable") and schema.get("type"):
-                self._mistype(schema["type"], value, path)
+            if not shape.is_nullable and shape.wanted:
+                self._mistype(shape.wanted, value, path)
             return value
-        if schema.get("x-kubernetes-int-or-string"):
-            return self._count_or_text(schema, value, path)
-        wanted = schema.get("type")
-        if wanted is not None and not _JSON_TYPES[wanted](value):
+        if shape.is_count_or_text:
+            return self._count_or_text(shape, value, path)
+        wanted = shape.wanted
+        if wanted is not None and type(value) is not shape.exact and not _JSON_TYPES[wanted](value):
             if not (wanted == "integer" and isinstance(value, float) and value.is_integer()):
                 self._mistype(wanted, value, path)
-                self.causes += choice(schema, value, render(path))
+                self.causes += choice(shape.schema, value, render(path))
                 return value
             value = int(value)
         if isinstance(value, dict):
-            value = self._dict(
-                schema, value, path, embedded or schema.get("x-kubernetes-embedded-resource", False)
-            )
+            value = self._dict(shape, value, path, embedded or shape.is_resource)
         elif isinstance(value, list):
-            value = self._list(schema, value, path)
-        if not KEYWORDS.isdisjoint(schema):
-            self.causes += violations(schema, value, render(path), _errors_at(path))
+            value = self._list(shape, value, path)
+        if shape.says_more and not (shape.is_time and isinstance(value, str) and is_time(value)):
+            self.causes += violations(shape.schema, value, render(path), _errors_at(path))
         return value
 
     def _mistype(self, wanted: str, value: Any, path: Path) -> None:
@@ -87,7 +87,8 @@ class Walk:
         if wanted == "integer" and seen == "number":
             self.mistyped.append(whole_number(at))
 
-    def _count_or_text(self, schema: Schema, value: Any, path: Path) -> Any:
+    def _count_or_text(self, shape: Shape, value: Any, path: Path) -> Any:
+        schema = shape.schema
         if self.builtin and schema.get("format") == "quantity":
             text = canonical(value)
             if text is None:
@@ -96,15 +97,12 @@ class Walk:
         if not isinstance(value, int | str) or isinstance(value, bool):
             self._mistype("integer,string", value, path)
             self.causes += combinations(schema, value, render(path), _errors_at(path))
-        elif not KEYWORDS.isdisjoint(schema):
+        elif shape.says_more:
             self.causes += violations(schema, value, render(path), _errors_at(path))
         return value
 
-    def _dict(self, schema: Schema, value: dict[str, Any], path: Path, embedded: bool) -> dict[str, Any]:
-        properties: Schema = schema.get("properties") or _NOTHING
-        plain = _read(properties).plain
-        extra = schema.get("additionalProperties")
-        others = _plain_type(extra) if isinstance(extra, dict) else None
+    def _dict(self, shape: Shape, value: dict[str, Any], path: Path, embedded: bool) -> dict[str, Any]:
+        plain, properties, others = shape.plain, shape.properties, shape.others
         result: dict[str, Any] = {}
         for name, item in value.items():
             if type(item) is plain.get(name):
@@ -115,38 +113,38 @@ class Walk:
                 if name == "metadata":
                     result[name] = self._metadata(item, (name, path))
                     continue
-                known = {"type": "string"}
-            if known is None and isinstance(extra, dict):
-                if type(item) is others:
+                known = _TEXT
+            if known is None and others is not None:
+                if type(item) is shape.plain_others:
                     result[name] = item
                     continue
-                known = extra
+                known = others
             if known is not None:
                 if item is None and not known.get("nullable"):
                     continue
                 result[name] = self.value(known, item, (name, path))
-            elif _keeps_unknown(schema, embedded):
+            elif shape.keeps_unknown or (shape.names_nothing and not embedded):
                 result[name] = item
             else:
                 self.unknown.append(render((name, path)))
-        self._complete(schema, result, path, embedded)
+        self._complete(shape, result, path, embedded)
         return result
 
     def _metadata(self, value: Any, path: Path) -> Any:
         """Metadata is read as a built-in type in every kind."""
         inner = Walk(builtin=True)
-        value = inner.value({"$ref": "V1ObjectMeta"}, value, path)
+        value = inner.value(_METADATA, value, path)
         self.unknown += inner.unknown
         self.unreadable += inner.mistyped
         self.causes += inner.causes
         return value
 
-    def _complete(self, schema: Schema, result: dict[str, Any], path: Path, embedded: bool) -> None:
+    def _complete(self, shape: Shape, result: dict[str, Any], path: Path, embedded: bool) -> None:
         """Fill in defaults, and miss what is required."""
-        for name, known in _read(schema.get("properties") or _NOTHING).defaulted:
+        for name, known in shape.defaulted:
             if name not in result:
                 result[name] = self.value(known, _copy(known["default"]), (name, path))
-        needed = schema.get("required") or ()
+        needed = shape.needed
         if embedded and path:
             # An object in an object says what it is.
             needed = ("apiVersion", "kind", *needed)
@@ -154,20 +152,19 @@ class Walk:
             if name not in result and not (embedded and not path and name in _ALWAYS):
                 self.causes.append(required(render((name, path))))
 
-    def _list(self, schema: Schema, value: list[Any], path: Path) -> list[Any]:
-        items = schema.get("items")
+    def _list(self, shape: Shape, value: list[Any], path: Path) -> list[Any]:
+        items = shape.items
         if items is None:
             return value
-        plain = _plain_type(items)
         result: list[Any] = [
-            item if type(item) is plain else self.value(items, item, (index, path))
+            item if type(item) is shape.plain_items else self.value(items, item, (index, path))
             for index, item in enumerate(value)
         ]
-        kind = schema.get("x-kubernetes-list-type")
+        kind = shape.schema.get("x-kubernetes-list-type")
         if kind == "set":
             self._unique(result, path)
         elif kind == "map" and all(isinstance(item, dict) for item in result):
-            keys = schema["x-kubernetes-list-map-keys"]
+            keys = shape.schema["x-kubernetes-list-map-keys"]
             self._unique([{key: item[key] for key in keys if key in item} for item in result], path)
         return result
 
@@ -180,43 +177,6 @@ class Walk:
             if mark in seen:
                 self.causes.append(duplicate(render((index, path)), items[index]))
             seen.add(mark)
-
-
-@dataclass(frozen=True, slots=True)
-class _Properties:
-    """What is read off the properties of a schema once, not for every value."""
-
-    of: Schema
-    """Kept, so that their id stays theirs."""
-    plain: dict[str, type]
-    """Those of which a value of this very type needs no closer look."""
-    defaulted: tuple[tuple[str, Schema], ...]
-    """Those that have a default."""
-
-
-def _read(properties: Schema) -> _Properties:
-    found = _KNOWN.get(id(properties))
-    if found is None:
-        if len(_KNOWN) >= _MANY:
-            _KNOWN.clear()
-        plain = {name: kind for name, known in properties.items() if (kind := _plain_type(known))}
-        defaulted = tuple((name, known) for name, known in properties.items() if "default" in known)
-        found = _KNOWN[id(properties)] = _Properties(properties, plain, defaulted)
-    return found
-
-
-def _plain_type(schema: Schema) -> type | None:
-    """The type whose values need no closer look by a schema, if there is one."""
-    wanted = schema.get("type")
-    says = schema.keys() - {"format"} if wanted == "integer" else schema
-    return _PLAIN.get(wanted) if _SAYS_NOTHING.issuperset(says) else None
-
-
-def _keeps_unknown(schema: Schema, embedded: bool) -> bool:
-    """Whether a map keeps what its schema does not name: one that names nothing at all does."""
-    if schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("additionalProperties") is True:
-        return True
-    return not (embedded or "type" in schema or schema.get("properties"))
 
 
 def _errors_at(path: Path) -> Errors:
