@@ -127,17 +127,22 @@ def _new_parents(kind: Kind, before: Iterable[FieldPath], after: Iterable[FieldP
 
 def updated(kind: Kind, old: Object, new: Object, me: Manager) -> None:
     """Follow a write that was no apply: what it changed is its own now, and nobody else's."""
-    schema = kind.schema or {}
-    before, after = leaves(schema, old), leaves(schema, new)
+    # What stands in the other fields at the top is owned as it was.
+    differing = {name for name in (*old, *new) if old.get(name) != new.get(name)}
+    before, after = (
+        leaves(kind.schema or {}, {name: value for name, value in obj.items() if name in differing})
+        for obj in (old, new)
+    )
     touched = changed(before, after)
     if not touched:
         return
     made = touched & after.keys()
     gained = of_part(made | _new_parents(kind, before, made), kind, me.subresource)
     there = {*after, *parents(after)}
+    kept = {f"f:{name}" for name in new if name not in differing}
     owners: list[Manager] = []
     for owner in read(new) or first(kind, old):
-        left = (owner.paths - touched) & there
+        left = frozenset(path for path in owner.paths - touched if path[0] in kept or path in there)
         if owner.is_same(me):
             me = replace(me, paths=left)
         else:
