@@ -18,7 +18,7 @@ soak: $(VENV)/.ready
 	$(BIN)/python -m tests.simulation soak --seeds $(or $(SEEDS),1000) --start $(or $(FROM),0)
 
 replay: $(VENV)/.ready
-	$(BIN)/python -m tests.simulation replay $(SEED)
+	$(BIN)/python -m tests.simulation replay $(SEED) --events "$(or $(EVENTS),all)"
 
 # A real kube-apiserver, built with Go on first use; or the cluster of KUBECONFIG, or the programs of KUBEBUILDER_ASSETS.
 test-kubernetes: $(VENV)/.ready

@@ -1,4 +1,4 @@
-"""Runs many programs, or one step by step: `make soak SEEDS=10000`, `make replay SEED=n`."""
+"""Runs many programs, or one step by step: `make soak SEEDS=10000`, `make replay SEED=n EVENTS=0,3`."""
 
 import gc
 import logging
@@ -12,13 +12,24 @@ import click
 
 from tests.simulation.draw import draw
 from tests.simulation.run import Violation, run
+from tests.simulation.shrink import Places, fewest, only
 
 
-def attempt(seed: int) -> tuple[int, Violation | None]:
-    """Run the program of a seed; what it violated, if anything."""
-    found = run(draw(seed)).violation
-    gc.collect()
-    return seed, found
+def attempt(seed: int) -> tuple[int, Violation | None, Places]:
+    """Run the program of a seed; what it violated, if anything, and which of its events that takes."""
+    program = draw(seed)
+    found = run(program).violation
+    if found is None:
+        gc.collect()
+        return seed, None, ()
+    broken = found.invariant
+
+    def breaks(places: Places) -> bool:
+        gc.collect()
+        again = run(only(program, places)).violation
+        return again is not None and again.invariant == broken
+
+    return seed, found, fewest(len(program.events), breaks)
 
 
 def _begin() -> None:
@@ -44,10 +55,12 @@ def soak(seeds: int, start: int, workers: int) -> None:
     begun, failed = time.monotonic(), 0
     _begin()
     with multiprocessing.get_context("fork").Pool(workers) as pool:
-        for seed, violation in pool.imap_unordered(attempt, range(start, start + seeds), chunksize=4):
+        for seed, violation, places in pool.imap_unordered(attempt, range(start, start + seeds), chunksize=4):
             if violation is not None:
                 failed += 1
-                click.echo(f"seed {seed}: {violation}")
+                kept = ",".join(map(str, places)) or "none"
+                click.echo(f"seed {seed}: {violation}\n{only(draw(seed), places)}")
+                click.echo(f"  see it happen: make replay SEED={seed} EVENTS={kept}")
         pool.close()
         pool.join()
     pace = seeds / (time.monotonic() - begun)
@@ -61,9 +74,12 @@ def soak(seeds: int, start: int, workers: int) -> None:
 
 @main.command()
 @click.argument("seed", type=int)
-def replay(seed: int) -> None:
+@click.option("--events", default="all", show_default=True, help="Only these, by place: 0,3; or none.")
+def replay(seed: int, events: str) -> None:
     """Print the program of a seed and everything that happens in it; exit 1 if it breaks an invariant."""
     program = draw(seed)
+    if events != "all":
+        program = only(program, () if events == "none" else tuple(map(int, events.split(","))))
     click.echo(f"{program}\n")
     outcome = run(program, trace=True)
     click.echo("\n".join(outcome.trace))
