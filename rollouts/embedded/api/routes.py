@@ -36,7 +36,9 @@ def find(registry: Registry, path: str) -> Route:
     Raises:
         Refusal: no such kind, or no such place under it (404); or one that only real nodes have (501).
     """
-    parts = [unquote(part) for part in path.strip("/").split("/")]
+    parts = path.strip("/").split("/")
+    if "%" in path:
+        parts = [unquote(part) for part in parts]
     if parts[0] == "api" and len(parts) > 2:
         group, version, parts = "", parts[1], parts[2:]
     elif parts[0] == "apis" and len(parts) > 3:
