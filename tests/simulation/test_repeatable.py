@@ -11,7 +11,7 @@ from tests.places import REPOSITORY
 from tests.simulation.draw import draw
 from tests.simulation.run import run
 
-SEEDS = (3, 11, 16, 25, 185)
+SEEDS = (3, 11, 16, 25, 185, 625)
 PRINT_DIGESTS = f"""
 import hashlib, logging
 from tests.simulation.test_repeatable import digest

@@ -24,7 +24,8 @@ class GarbageCollector:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._known: dict[str, Identity] = {}
-        self._dependants: defaultdict[str, set[Identity]] = defaultdict(set)
+        # In the order of their making, so that the same calls lead to the same world.
+        self._dependants: defaultdict[str, dict[Identity, None]] = defaultdict(dict)
         self._check: deque[Identity] = deque()
         self._emptied: set[str] = set()
         self._busy = False
@@ -37,13 +38,13 @@ class GarbageCollector:
         before = _owners(change.previous)
         now = {} if change.type == "DELETED" else _owners(change.object)
         for uid in before.keys() - now.keys():
-            self._dependants[uid].discard(identity)
+            self._dependants[uid].pop(identity, None)
             if not self._dependants[uid]:
                 del self._dependants[uid]
             if uid in self._known:
                 self._check.append(self._known[uid])
         for uid in now.keys() - before.keys():
-            self._dependants[uid].add(identity)
+            self._dependants[uid][identity] = None
         if change.type == "DELETED":
             self._known.pop(meta["uid"], None)
             self._check.extend(self._dependants.get(meta["uid"], ()))

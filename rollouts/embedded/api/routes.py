@@ -36,9 +36,7 @@ def find(registry: Registry, path: str) -> Route:
     Raises:
         Refusal: no such kind, or no such place under it (404); or one that only real nodes have (501).
     """
-    parts = path.strip("/").split("/")
-    if "%" in path:
-        parts = [unquote(part) for part in parts]
+    parts = _parts(path)
     if parts[0] == "api" and len(parts) > 2:
         group, version, parts = "", parts[1], parts[2:]
     elif parts[0] == "apis" and len(parts) > 3:
@@ -65,3 +63,8 @@ def find(registry: Registry, path: str) -> Route:
     if rest and subresource != "proxy":
         raise no_such_path()
     return Route(kind=kind, namespace=namespace, name=name, subresource=subresource, rest=rest)
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.strip("/").split("/")
+    return [unquote(part) for part in parts] if "%" in path else parts

@@ -112,7 +112,8 @@ class EndpointSlices:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._selected: dict[Key, set[Key]] = {}  # by pod: the services that had selected it last
+        # By pod: the services that had selected it last, in an order that is the same every time.
+        self._selected: dict[Key, dict[Key, None]] = {}
         watches = {SERVICES: lambda item: (key_of(item),), PODS: self._services, ENDPOINT_SLICES: _service}
         self.loop = Loop(cache, watches, self._reconcile)
 
@@ -137,8 +138,8 @@ class EndpointSlices:
         namespace, _ = at = key_of(pod)
         present = self._cache.get(PODS, at) is not None
         services = self._cache.all(SERVICES, namespace) if present else []
-        now = {key_of(service) for service in services if selects(service, pod)}
-        concerned = now | self._selected.pop(at, set())
+        now = dict.fromkeys(key_of(service) for service in services if selects(service, pod))
+        concerned = now | self._selected.pop(at, {})
         if now:
             self._selected[at] = now
         return concerned
