@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from rollouts.api.canary import CanaryStep, CanaryStrategy, SetCanaryScale
 from rollouts.api.rollout import Rollout
-from strategies.templates import canonical, fnv32a, safe_encode
+from strategies.templates import name_of
 
 _STEPS = TypeAdapter(tuple[CanaryStep, ...])
 
@@ -21,8 +21,7 @@ def steps_hash(rollout: Rollout) -> str:
     listed = canary(rollout).steps
     if not listed:
         return ""
-    written = _STEPS.dump_python(listed, mode="json", by_alias=True, exclude_defaults=True)
-    return safe_encode(str(fnv32a(canonical(written))))
+    return name_of(_STEPS.dump_json(listed, by_alias=True, exclude_defaults=True))
 
 
 def current(rollout: Rollout) -> tuple[int, CanaryStep] | None:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json
+
 from rollouts.api.meta import Object
 
 HASH_LABEL = "rollouts-pod-template-hash"
@@ -49,12 +51,8 @@ _SCALE |= {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**1
 _SCALE |= {f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", start=1)}
 
 
-@lru_cache(maxsize=16_384)
 def fnv32a(data: bytes) -> int:
-    """The 32 bit FNV-1a hash (Fowler, Noll, Vo): offset basis 2166136261, prime 16777619.
-
-    Remembered for the templates and the steps of some 8,000 rollouts: a pass asks for both each time.
-    """
+    """The 32 bit FNV-1a hash (Fowler, Noll, Vo): offset basis 2166136261, prime 16777619."""
     value = 2166136261
     for byte in data:
         value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
@@ -71,12 +69,21 @@ def canonical(value: object) -> bytes:
     return json.dumps(_without_nulls(value), sort_keys=True, separators=(",", ":")).encode()
 
 
-def pod_hash(template: Object, collision_count: int | None = None) -> str:
-    """Name a pod template: FNV-32a of its canonical JSON, followed by the collision count if there is one."""
-    data = canonical(without_hash(template))
+@lru_cache(maxsize=16_384)
+def name_of(content: bytes, collision_count: int | None = None) -> str:
+    """Name JSON content: FNV-32a of its canonical form, followed by the collision count if there is one.
+
+    Remembered for the templates and the steps of some 8,000 rollouts: a pass asks for both each time.
+    """
+    data = canonical(json.loads(content))
     if collision_count is not None:
         data += collision_count.to_bytes(8, "little")
     return safe_encode(str(fnv32a(data)))
+
+
+def pod_hash(template: Object, collision_count: int | None = None) -> str:
+    """Name a pod template by its content."""
+    return name_of(to_json(without_hash(template)), collision_count)
 
 
 def without_hash(template: Object) -> Object:
