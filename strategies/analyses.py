@@ -53,6 +53,8 @@ def ref_of(status: RolloutStatus, kind: RunType) -> AnalysisRunStatusRef | None:
 
 def with_ref(status: RolloutStatus, kind: RunType, ref: AnalysisRunStatusRef | None) -> RolloutStatus:
     """The status with another run named for a kind of analysis."""
+    if ref_of(status, kind) == ref:
+        return status
     fields = {
         "Step": "current_step_analysis_run_status",
         "Background": "current_background_analysis_run_status",

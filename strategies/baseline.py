@@ -68,9 +68,10 @@ def asked(rollout: Rollout) -> tuple[AnalysisBaseline, ...]:
     strategy, status, at = position.canary(rollout), rollout.status, position.current(rollout)
     if at is None or strategy.traffic_routing is None or status.abort or status.promote_full:
         return ()
-    if 2 * position.weight(rollout) > position.total_weight(rollout):
+    asks = tuple(_asked(rollout, at[0]))
+    if asks and 2 * position.weight(rollout) > position.total_weight(rollout):
         return ()
-    return tuple(_asked(rollout, at[0]))
+    return asks
 
 
 def _asked(rollout: Rollout, index: int) -> Iterator[AnalysisBaseline]:
