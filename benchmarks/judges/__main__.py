@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.judges.sequential.verdict import Terms
 from benchmarks.judges import bars, errors, latency, table
-from benchmarks.judges.cost import arithmetic_ms, look_ms
+from benchmarks.judges.cost import errors_ms, latency_ms
 from benchmarks.judges.looks import Looks, Workload
 from rollouts import __version__
 from rollouts.api.judges import SequentialJudge
@@ -66,7 +66,7 @@ def main(*, seed: int, runs: int, output: Path | None) -> None:
         for each in others
     ]
     by = {each.workload: each for each in (*found, *slow, *rest) if each.judge == DEFAULTS}
-    judged = bars.bars(by, look_ms(), arithmetic_ms())
+    judged = bars.bars(by, errors_ms(), latency_ms())
     _show(found, slow, rest, judged)
     if output is not None:
         facts = {"version": __version__, "numpy": np.__version__, "python": platform.python_version()}

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.judges.kayenta import classify_many
+from analysis.judges.sequential.counts import Counts
 from analysis.judges.sequential.many import Courses, Hits, follow
-from analysis.judges.sequential.tally import Counts
 from analysis.judges.sequential.verdict import Terms
 from benchmarks.judges.looks import Floats, Looks
 

@@ -28,5 +28,5 @@ dispersion.
 One look goes through these modules: `counts` reads and checks what was measured, `state` what is
 remembered, `tally` adds one to the other (with `effects`, `stakes`, `gross` and `dispersion`), `evidence`
 weighs the sums, `verdict` tells what they come to, and `judge` is all of that. `many` does it for many
-runs side by side.
+runs side by side; the formulas are the same, in the functions of `elementwise`.
 """

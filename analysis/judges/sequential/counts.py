@@ -9,10 +9,13 @@ of a look with fractions are taken as `EXTRAPOLATED` of what they say, see there
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
+
+from analysis.judges.sequential.elementwise import Flags, Numbers
 
 ERRORS = "errors"
 """The name of the signal that is not a bucket."""
@@ -29,6 +32,13 @@ GREATEST = 1e15
 """Beyond this a double no longer tells one request from the next."""
 
 
+@lru_cache(maxsize=64)
+def of_errors(signals: tuple[str, ...]) -> Flags:
+    """Whether a signal is that of errors, rather than an edge of a histogram; for each of several."""
+    found = [name == ERRORS for name in signals]
+    return found[0] if len(found) == 1 else np.array(found)
+
+
 class BadCounts(ValueError):
     """The value is no counts; the message says where and why."""
 
@@ -37,32 +47,31 @@ class NoTraffic(ValueError):
     """The value is good and says nothing: an arm had no requests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """One thing that can go wrong with a request, counted on both sides."""
+class Counts(NamedTuple):
+    """One thing that can go wrong with a request, counted on both sides. A side without requests has no bad
+    ones either.
+    """
 
-    canary_requests: float
-    canary_bad: float
-    reference_requests: float
-    reference_bad: float
+    canary_requests: Numbers
+    canary_bad: Numbers
+    reference_requests: Numbers
+    reference_bad: Numbers
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """Counts of one stretch of time."""
 
     against: str
     """`stable` or `baseline`."""
     canary_requests: float
     reference_requests: float
-    signals: Mapping[str, Signal]
+    signals: Mapping[str, Counts]
     """By name: `errors`, or the bucket whose edge a slow request is above, such as `0.5`."""
     fractional: bool
     """Some count is no whole number, so that all are taken for extrapolated."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Arm:
+class _Arm(NamedTuple):
     requests: float
     errors: float | None
     slower: Mapping[float, float]
@@ -84,28 +93,18 @@ def read(value: str) -> Look:
         raise BadCounts(f"must be an object with canary and stable, got {_shown(value)}")
     against = "baseline" if body.get("baseline") is not None else "stable"
     canary, reference = _arm(body, "canary"), _arm(body, against)
-    signals = dict(_signals(canary, reference))
+    signals = _signals(canary, reference)
     if not signals:
         raise BadCounts(f"canary and {against} need errors or buckets in common, to be compared by")
     for name, arm in (("canary", canary), (against, reference)):
         if arm.requests <= 0:
             raise NoTraffic(f"{name} had no requests")
-    numbers = (
-        number
-        for each in signals.values()
-        for number in (
-            each.canary_requests,
-            each.canary_bad,
-            each.reference_requests,
-            each.reference_bad,
-        )
-    )
     return Look(
         against=against,
         canary_requests=canary.requests,
         reference_requests=reference.requests,
         signals=signals,
-        fractional=any(number != round(number) for number in numbers),
+        fractional=any(number % 1 for each in signals.values() for number in each),
     )
 
 
@@ -117,13 +116,13 @@ def _loads(value: str) -> Any:
         return json.loads(value)
 
 
-def _signals(canary: _Arm, reference: _Arm) -> list[tuple[str, Signal]]:
-    found = []
+def _signals(canary: _Arm, reference: _Arm) -> dict[str, Counts]:
+    found = {}
     if canary.errors is not None and reference.errors is not None:
-        found.append((ERRORS, Signal(canary.requests, canary.errors, reference.requests, reference.errors)))
+        found[ERRORS] = Counts(canary.requests, canary.errors, reference.requests, reference.errors)
     for edge in sorted(canary.slower.keys() & reference.slower.keys()):
         slower = canary.slower[edge], reference.slower[edge]
-        found.append((f"{edge:.9g}", Signal(canary.timed, slower[0], reference.timed, slower[1])))
+        found[f"{edge:.9g}"] = Counts(canary.timed, slower[0], reference.timed, slower[1])
     return found
 
 
@@ -182,7 +181,7 @@ def _edge(key: str, arm: str) -> float:
 
 
 def _number(value: Any, path: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) not in (int, float):  # A bool is no number.
         raise BadCounts(f"{path} must be a number, got {_shown(value)}")
     if not 0 <= value <= GREATEST:  # NaN is not
         raise BadCounts(f"{path} must be a count from 0 up, got {_shown(value)}")

@@ -12,9 +12,8 @@ holds exactly, however the factor is estimated. For clustered ones it holds as f
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from analysis.judges.sequential.elementwise import TINY, Flags, Numbers, maximum, minimum, where
 
 PRIOR_LOOKS = 3.0
 """As if so many looks had been seen before the first."""
@@ -30,53 +29,52 @@ WHOLE = 1.0
 
 
 class Dispersion(NamedTuple):
-    """Sums over the looks; each is an array over whatever is judged side by side."""
+    """Sums over the looks, for each thing judged side by side."""
 
-    canary: Floats
+    canary: Numbers
     """Mantel and Haenszel's: bad canary requests, weighted by the share of the reference."""
-    reference: Floats
+    reference: Numbers
     """The other way round; the quotient is the ratio."""
-    looks: Floats
+    looks: Numbers
     """How many there were."""
-    information: Floats
+    information: Numbers
     """About the logarithm of the ratio, of all of them."""
-    open_residual: Floats
+    open_residual: Numbers
     """Of the looks that are not yet in the three sums below."""
-    open_information: Floats
+    open_information: Numbers
     """Of the same."""
-    whole_information: Floats
+    whole_information: Numbers
     """Of the others."""
-    spread: Floats
+    spread: Numbers
     """Pearson's statistic."""
-    freedom: Floats
+    freedom: Numbers
     """Its degrees of freedom."""
 
 
 def nothing(shape: tuple[int, ...]) -> Dispersion:
-    """Before the first look."""
-    return Dispersion(*(np.zeros(shape) for _ in Dispersion._fields))
+    """Before the first look; the shape is that of `tally.nothing`."""
+    return Dispersion(*(np.zeros(shape) if shape else 0.0 for _ in Dispersion._fields))
 
 
-def ratio(seen: Dispersion) -> Floats:
-    """How many times as bad the canary is; not finite where nothing bad was seen of the reference."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return seen.canary / seen.reference
+def ratio(canary: float, reference: float) -> float | None:
+    """How many times as bad the canary is, by the two sums; None if nothing bad was seen of the reference."""
+    return canary / reference if reference else None
 
 
-def factor(seen: Dispersion, variance: float = PRIOR_VARIANCE) -> Floats:
+def factor(seen: Dispersion, variance: float = PRIOR_VARIANCE) -> Numbers:
     """By how much to divide the logarithm of evidence; 1 where the looks vary as chance has it, or less.
 
     Args:
         seen: The looks.
         variance: See PRIOR_VARIANCE.
     """
-    each = seen.information / np.maximum(seen.looks, 1.0)
-    prior = np.minimum(1 + variance * each, MOST_PRIOR)
-    return np.maximum(1.0, (PRIOR_LOOKS * prior + seen.spread) / (PRIOR_LOOKS + seen.freedom))
+    each = seen.information / maximum(seen.looks, 1.0)
+    prior = minimum(1 + variance * each, MOST_PRIOR)
+    return maximum((PRIOR_LOOKS * prior + seen.spread) / (PRIOR_LOOKS + seen.freedom), 1.0)
 
 
 def add(
-    seen: Dispersion, canary_bad: Floats, reference_bad: Floats, share: Floats, told: Floats
+    seen: Dispersion, canary_bad: Numbers, reference_bad: Numbers, share: Numbers, told: Flags
 ) -> Dispersion:
     """The sums with one more look.
 
@@ -85,11 +83,11 @@ def add(
         canary_bad: Bad requests of the canary.
         reference_bad: Bad requests of the reference.
         share: The canary's share of the requests, between 0 and 1.
-        told: 1 where this look says something, 0 where an arm had no requests.
+        told: Where this look says something, for neither arm was without requests.
     """
     expected = (seen.canary + PRIOR_BAD) / (seen.reference + PRIOR_BAD)
     odds = share * expected
-    chance = odds / (odds + 1 - share)
+    chance = odds / maximum(odds + 1 - share, TINY)
     bad = canary_bad + reference_bad
     here = bad * chance * (1 - chance)
     information = seen.open_information + here
@@ -99,15 +97,15 @@ def add(
     whole = information >= WHOLE
     known = seen.whole_information
     measured = whole & (known > 0)
-    spread = residual**2 * known / np.maximum(information * (known + information), 1e-300)
+    spread = residual * residual * known / maximum(information * (known + information), TINY)
     return Dispersion(
         canary=seen.canary + canary_bad * (1 - share),
         reference=seen.reference + reference_bad * share,
         looks=seen.looks + told,
         information=seen.information + here,
-        open_residual=np.where(whole, 0.0, residual),
-        open_information=np.where(whole, 0.0, information),
-        whole_information=known + np.where(whole, information, 0.0),
-        spread=seen.spread + np.where(measured, spread, 0.0),
+        open_residual=where(whole, 0.0, residual),
+        open_information=where(whole, 0.0, information),
+        whole_information=known + information * whole,
+        spread=seen.spread + spread * measured,
         freedom=seen.freedom + measured,
     )

@@ -35,9 +35,10 @@ class Effects:
     ratios: NDArray[np.float64]
     """First those of a bad canary, in the order of the stakes; then that of a good one; then the grid."""
     beyond: NDArray[np.float64]
-    """The ratios less 1."""
-    bounds_beyond: NDArray[np.float64]
-    """What each is compared with, less 1: maxRatio, for the second kind proveRatio."""
+    """In two rows: the ratios less 1, and what each is compared with less 1 (maxRatio, for the second kind
+    proveRatio)."""
+    grid: list[float]
+    """Those of the grid again, for people: with six digits."""
     logs: NDArray[np.float64]
     """The logarithm of the ratio over what it is compared with."""
 
@@ -56,7 +57,7 @@ def effects(max_ratio: float, prove_ratio: float) -> Effects:
         max_ratio=max_ratio,
         prove_ratio=prove_ratio,
         ratios=ratios,
-        beyond=ratios - 1,
-        bounds_beyond=bounds - 1,
+        beyond=np.stack((ratios, bounds)) - 1,
+        grid=[float(f"{ratio:.6g}") for ratio in ratios[GRID]],
         logs=np.log(ratios / bounds),
     )

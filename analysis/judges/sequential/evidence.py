@@ -5,15 +5,16 @@ the hypothesis holds, at any look, and so (Ville) the chance that it ever reache
 """
 
 import math
-from bisect import bisect_left
-from dataclasses import dataclass
+import operator
+from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 
 from analysis.judges.sequential import dispersion, gross
 from analysis.judges.sequential.counts import EXTRAPOLATED
-from analysis.judges.sequential.dispersion import Floats
 from analysis.judges.sequential.effects import GRID, HARM, OTHERS, PROOF, Effects
+from analysis.judges.sequential.elementwise import Floats, Numbers, log_add, log_sum, where
 from analysis.judges.sequential.tally import Tally
 
 MIXTURE, GROSS, OWN = math.log(0.93), math.log(0.05), math.log(0.02)
@@ -22,30 +23,36 @@ one that is down whatever the reference does. With a limit of 1 the last part is
 COMPARED, RARE = math.log(0.9), math.log(0.1)
 """How the bet against "at least proveRatio times as bad, and not negligible" is spread, for errors."""
 
-_OTHERS = [(steps, math.log(weight)) for steps, weight in OTHERS.items()]
+_OTHERS = {
+    towards: [(towards * steps, math.log(weight)) for steps, weight in OTHERS.items()] for towards in (1, -1)
+}
+"""What a point is tested against, towards greater ratios and towards lesser ones: how many steps from it that
+is, and the logarithm of its weight."""
+_MOST_OF_SUM = math.log(len(OTHERS)) + 1e-9
+"""How far the logarithm of a sum over so many is above that of its greatest part, at most."""
+_BEYOND = [-math.inf] * max(OTHERS)
+"""Those beyond the end of the grid are bets not made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The ratios that the data leave possible; None for no bound."""
 
     at_least: float | None
     at_most: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """The logarithms of e-values, and by how much overdispersion has reduced them."""
 
-    harm: Floats
+    harm: Numbers
     """Against "bad at most maxRatio times as often", with the ratios alone."""
-    down: Floats
+    down: Numbers
     """Against the same and "bad at most as often as the limit": with `gross` as well."""
-    proof: Floats
+    proof: Numbers
     """Against "bad at least proveRatio times as often"."""
-    good: Floats
+    good: Numbers
     """Against the same and "at a rate of at least the negligible one": with `gross.rare` as well."""
-    divisor: Floats
+    divisor: Numbers
     """What `harm` was divided by."""
 
 
@@ -58,29 +65,28 @@ def weigh(tally: Tally, max_error_rate: float, negligible: float, *, guarded: bo
         negligible: The rate below which it is good, whatever the reference does; 0 for none.
         guarded: Whether overdispersion discounts.
     """
-    none = np.ones(tally.dispersion.looks.shape)
-    divisor = dispersion.factor(tally.dispersion) if guarded else none
+    divisor = dispersion.factor(tally.dispersion) if guarded else 1.0
     # By what was seen alone: a canary that is down is no cluster, unless there were such clusters, and a
     # wrong proof costs less than a wrong abort.
-    measured = dispersion.factor(tally.dispersion, variance=0) if guarded else none
-    harm = discounted(np.logaddexp.reduce(tally.points[..., HARM], axis=-1), divisor)
-    down = discounted(np.logaddexp.reduce(gross.WEIGHTS + tally.gross, axis=-1), measured)
-    own = gross.own_rate(max_error_rate, tally.totals.canary_requests, tally.totals.canary_bad)
-    mixed = np.logaddexp(np.logaddexp(MIXTURE + harm, GROSS + down), OWN + discounted(own, measured))
+    measured = dispersion.factor(tally.dispersion, variance=0) if guarded else 1.0
+    requests, bad = tally.totals.canary_requests, tally.totals.canary_bad
+    harm = discounted(log_sum(tally.points[..., HARM]), divisor)
+    down = discounted(reduce(log_add, map(operator.add, tally.gross, gross.WEIGHTS)), measured)
+    down = log_add(MIXTURE + harm, GROSS + down)
+    if max_error_rate < 1:
+        own = discounted(gross.own_rate(max_error_rate, requests, bad), measured)
+        down = log_add(down, OWN + own)
     proof = discounted(tally.points[..., PROOF], measured)
-    rare = gross.rare(negligible, _seen(tally.totals.canary_requests), tally.totals.canary_bad)
-    return Evidence(
-        harm=harm,
-        down=mixed,
-        proof=proof,
-        good=np.logaddexp(COMPARED + proof, RARE + discounted(rare, measured)) if negligible > 0 else proof,
-        divisor=divisor,
-    )
+    good = proof
+    if negligible > 0:
+        rare = discounted(gross.rare(negligible, _seen(requests), bad), measured)
+        good = log_add(COMPARED + proof, RARE + rare)
+    return Evidence(harm=harm, down=down, proof=proof, good=good, divisor=divisor)
 
 
-def _seen(requests: Floats) -> Floats:
+def _seen(requests: Numbers) -> Numbers:
     """How many requests there were at least: counts that are not whole are extrapolated."""
-    return np.where(requests == np.round(requests), requests, requests * EXTRAPOLATED)
+    return where(requests % 1 == 0, requests, requests * EXTRAPOLATED)
 
 
 def bounds(effects: Effects, points: Floats, divisor: float, threshold: float) -> Bounds:
@@ -90,35 +96,45 @@ def bounds(effects: Effects, points: Floats, divisor: float, threshold: float) -
     outwards, to the last rejected point. For one run, in plain numbers: that is faster here.
     """
     grid, least = points[GRID].tolist(), math.log(threshold) * divisor
-    best = max(range(len(grid)), key=grid.__getitem__)
-    ratios = effects.ratios[GRID]
-    low = _last_rejected(grid, range(best, -1, -1), 1, least)
-    high = _last_rejected(grid, range(best, len(grid)), -1, least)
+    best = grid.index(max(grid))
+    logs = [*grid, *_BEYOND]  # A place below the first is one from the end.
+    # Where the ends were if the logarithm of the likelihood were a parabola, which it nearly is.
+    curvature = 2 * logs[best] - logs[best - 1] - logs[best + 1]
+    about = int(math.sqrt(2 * (least + 1) / curvature)) if curvature > 1e-3 else len(grid)
+    low = _last_rejected(logs, range(best, -1, -1), 1, least, about)
+    high = _last_rejected(logs, range(best, len(grid)), -1, least, about)
     return Bounds(
-        at_least=None if low is None else float(ratios[low]),
-        at_most=None if high is None else float(ratios[high]),
+        at_least=None if low is None else effects.grid[low],
+        at_most=None if high is None else effects.grid[high],
     )
 
 
-def _last_rejected(grid: list[float], outwards: range, towards: int, least: float) -> int | None:
+def _last_rejected(logs: list[float], outwards: range, towards: int, least: float, about: int) -> int | None:
     """The rejected point next to the likeliest one. The further out, the more evidence against a point."""
-    place = bisect_left(outwards, True, key=lambda at: _against(grid, at, towards) >= least)
+    (near, of_near), (far, of_far), (farther, of_farther), (farthest, of_farthest) = _OTHERS[towards]
+
+    def rejected(at: int) -> bool:
+        against = (
+            logs[at + near] + of_near,
+            logs[at + far] + of_far,
+            logs[at + farther] + of_farther,
+            logs[at + farthest] + of_farthest,
+        )
+        top, needed = max(against), least + logs[at]
+        if top >= needed or top + _MOST_OF_SUM < needed:
+            return top >= needed
+        return top + math.log(sum([math.exp(each - top) for each in against])) >= needed
+
+    place = min(about, len(outwards))
+    while place < len(outwards) and not rejected(outwards[place]):
+        place += 1
+    while place > 0 and rejected(outwards[place - 1]):
+        place -= 1
     return outwards[place] if place < len(outwards) else None
 
 
-def _against(grid: list[float], at: int, towards: int) -> float:
-    """The log evidence against a point, tested against others; those beyond the end are bets not made."""
-    logs = [
-        grid[other] - grid[at] + log_weight
-        for steps, log_weight in _OTHERS
-        if 0 <= (other := at + towards * steps) < len(grid)
-    ]
-    if not logs:
-        return -math.inf
-    top = max(logs)
-    return top + math.log(sum(math.exp(each - top) for each in logs))
-
-
-def discounted(logs: Floats, divisor: Floats) -> Floats:
+def discounted(logs: Numbers, divisor: Numbers) -> Numbers:
     """The logs divided by a number of at least 1; only those above 0, so that nothing ever grows by it."""
+    if isinstance(logs, float):
+        return logs / divisor if logs > 0 else logs
     return np.minimum(logs, logs / divisor)

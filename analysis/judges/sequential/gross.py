@@ -14,83 +14,84 @@ set, so the expectation is at most 1 for each of them, whatever the looks before
 """
 
 import math
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache, reduce
 
-import numpy as np
-
-from analysis.judges.sequential.dispersion import Floats
-
-if TYPE_CHECKING:
-    from analysis.judges.sequential.tally import Counts
+from analysis.judges.sequential.counts import Counts
+from analysis.judges.sequential.elementwise import (
+    TINY,
+    Numbers,
+    clipped,
+    log,
+    log1p,
+    log_add,
+    maximum,
+    minimum,
+    sqrt,
+)
 
 RATES = {0.6: 0.25, 0.98: 0.75}
 """The rates of failure of a canary that is down, and the weight of each."""
-WEIGHTS = np.log([*RATES.values()])
-_RATES = np.array([*RATES])
-_LOG_BAD, _LOG_GOOD = np.log(_RATES), np.log1p(-_RATES)
+WEIGHTS = [math.log(weight) for weight in RATES.values()]
 BEFORE = 0.6, 20.0
 """Bad requests and requests of the reference, as if seen before the first look."""
 RARE = 0.1
 """How much of the limit the alternative of `rare` is."""
 OWN = (0.5, 0.98)
 """How far from the limit to 1 the alternatives of `own_rate` lie."""
+_CERTAIN = 1e-9
+"""How close to 0 and 1 a rate may be."""
 
 
-def evidence(max_ratio: float, seen: "Counts", look: "Counts") -> Floats:
-    """The log of each e-variable of one look; 0 for no requests."""
+def evidence(max_ratio: float, seen: Counts, look: Counts) -> list[Numbers]:
+    """The log of the e-variable of one look for each of `RATES`; 0 for no requests."""
     bad, requests = BEFORE
-    reference = ((seen.reference_bad + bad) / (seen.reference_requests + requests))[..., None]
-    reference = np.minimum(reference, _RATES / (2 * max_ratio))  # else the pair would be no alternative
-    canary_n, reference_n = look.canary_requests[..., None], look.reference_requests[..., None]
-    null = _closest(max_ratio, canary_n, _RATES, reference_n, reference)
+    usual = (seen.reference_bad + bad) / (seen.reference_requests + requests)
+    return [_against(max_ratio, rate, usual, look) for rate in RATES]
+
+
+def _against(max_ratio: float, canary: float, usual: Numbers, look: Counts) -> Numbers:
+    """The e-variable for a canary that fails at this rate beside a reference that fails as usual."""
+    reference = minimum(usual, canary / (2 * max_ratio))  # else the pair would be no alternative
+    null = _closest(max_ratio, look.canary_requests, canary, look.reference_requests, reference)
     null_canary = max_ratio * null
-    canary_bad, reference_bad = look.canary_bad[..., None], look.reference_bad[..., None]
-    return np.asarray(
-        canary_bad * (_LOG_BAD - np.log(null_canary))
-        + (canary_n - canary_bad) * (_LOG_GOOD - np.log1p(-null_canary))
-        + reference_bad * np.log(reference / null)
-        + (reference_n - reference_bad) * np.log((1 - reference) / (1 - null))
+    return (
+        look.canary_bad * (math.log(canary) - log(null_canary))
+        + (look.canary_requests - look.canary_bad) * (math.log1p(-canary) - log1p(-null_canary))
+        + look.reference_bad * log(reference / null)
+        + (look.reference_requests - look.reference_bad) * log((1 - reference) / (1 - null))
     )
 
 
 def _closest(
-    max_ratio: float, canary_n: Floats, canary: Floats, reference_n: Floats, reference: Floats
-) -> Floats:
+    max_ratio: float, canary_n: Numbers, canary: float, reference_n: Numbers, reference: Numbers
+) -> Numbers:
     """The reference's rate of the pair (maxRatio * rate, rate) that is closest to the alternative.
 
     The derivative of the expected log likelihood is a quadratic in the rate: a r^2 - b r + c = 0, and the
     root that keeps both rates below 1 is the lesser one.
     """
-    total = np.maximum(canary_n + reference_n, 1e-300)
-    a = max_ratio * total
+    a = max_ratio * (canary_n + reference_n)
     b = canary_n * (canary + max_ratio) + reference_n * (1 + max_ratio * reference)
     c = canary_n * canary + reference_n * reference
-    root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
-    rate = 2 * c / np.maximum(b + root, 1e-300)
-    return np.minimum(np.maximum(rate, 1e-9), (1 - 1e-9) / max(max_ratio, 1.0))
+    rate = 2 * c / maximum(b + sqrt(b * b - 4 * a * c), TINY)
+    return clipped(rate, _CERTAIN, (1 - _CERTAIN) / max(max_ratio, 1.0))
 
 
-def own_rate(limit: float, requests: Floats, bad: Floats) -> Floats:
-    """The log evidence that the canary's own rate of bad requests is above the limit; -inf if that is 1."""
-    if limit >= 1:
-        return np.full(np.shape(requests), -math.inf)
-    of_bad, of_good = _above(limit)
-    logs = bad[..., None] * of_bad + (requests - bad)[..., None] * of_good
-    return np.asarray(np.logaddexp.reduce(logs, axis=-1)) - math.log(len(OWN))
+def own_rate(limit: float, requests: Numbers, bad: Numbers) -> Numbers:
+    """The log evidence that the canary's own rate of bad requests is above the limit, which is below 1."""
+    logs = [bad * of_bad + (requests - bad) * of_good for of_bad, of_good in _above(limit)]
+    return reduce(log_add, logs) - math.log(len(OWN))
 
 
-def rare(limit: float, requests: Floats, bad: Floats) -> Floats:
-    """The log evidence that the canary's own rate of bad requests is below the limit; -inf if that is 0."""
-    if limit <= 0:
-        return np.full(np.shape(requests), -math.inf)
+def rare(limit: float, requests: Numbers, bad: Numbers) -> Numbers:
+    """The log evidence that the canary's own rate of bad requests is below the limit, which is above 0."""
     of_good = math.log1p(-RARE * limit) - math.log1p(-limit)
-    return np.asarray(bad * math.log(RARE) + (requests - bad) * of_good)
+    return bad * math.log(RARE) + (requests - bad) * of_good
 
 
 @lru_cache(maxsize=64)
-def _above(limit: float) -> tuple[Floats, Floats]:
+def _above(limit: float) -> list[tuple[float, float]]:
     """The logs of how much likelier the alternatives make a bad request, and a good one."""
-    limit = max(limit, 1e-9)
-    rates = limit + (1 - limit) * np.array(OWN)
-    return np.log(rates / limit), np.log((1 - rates) / (1 - limit))
+    limit = max(limit, _CERTAIN)
+    rates = [limit + (1 - limit) * part for part in OWN]
+    return [(math.log(rate / limit), math.log((1 - rate) / (1 - limit))) for rate in rates]

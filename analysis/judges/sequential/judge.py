@@ -1,15 +1,14 @@
 """The sequential judge: from what it remembers and one more look to a verdict. Pure; the time comes in."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from analysis.judges.sequential import counts, state, tally
-from analysis.judges.sequential.counts import ERRORS, BadCounts, Look, NoTraffic, Signal
+from analysis.judges.sequential.counts import ERRORS, BadCounts, Counts, Look, NoTraffic
+from analysis.judges.sequential.effects import Effects
 from analysis.judges.sequential.state import BrokenState, State
-from analysis.judges.sequential.tally import Counts
 from analysis.judges.sequential.verdict import Outcome, Terms, explain, findings, outcome
 from rollouts.api.analysis import Evidence
 from rollouts.api.judges import SequentialJudge
@@ -18,14 +17,14 @@ MOST_EDGES = 16
 """Of a histogram with more, so many are taken, evenly; the state stays small."""
 TELLING = 0.01, 0.5
 """Of the requests of the reference, this share must be above an edge for it to have a part in the proof."""
+_NOTHING = Counts(0.0, 0.0, 0.0, 0.0)
 
 Fate = Literal["counted", "noData", "invalid", "late"]
 """What becomes of a look: only a counted one changes anything. `noData`: an arm had no requests; `invalid`:
 the value is no counts; `late`: it is not newer than the last one that counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What one look changed, and what all of them come to."""
 
     look: Fate
@@ -53,25 +52,26 @@ def judge(spec: SequentialJudge, alpha: float, memory: str, value: str, at: date
         the verdict. A memory that cannot be read is dropped and the test starts anew; the reason says so.
     """
     terms = Terms(spec, alpha)
-    before, note = _remembered(terms, memory)
+    effects = terms.effects
+    before, note = _remembered(effects, memory)
     kept = memory if before is not None else ""
     if before is not None and before.at is not None and at <= before.at:
         reason = f"the look of {at.isoformat()} is not newer than that of {before.at.isoformat()}; left out"
         return kept, _verdict(terms, before, "late", reason)
     try:
-        after, dropped = _add(terms, before, counts.read(value), at)
+        after, dropped = _add(effects, before, counts.read(value), at)
     except NoTraffic as error:
         return kept, _verdict(terms, before, "noData", f"{note}{error}")
     except BadCounts as error:
         return kept, _verdict(terms, before, "invalid", f"{note}{error}")
-    return state.write(terms.effects, after), _verdict(terms, after, "counted", f"{note}{dropped}")
+    return state.write(effects, after), _verdict(terms, after, "counted", f"{note}{dropped}")
 
 
-def _remembered(terms: Terms, memory: str) -> tuple[State | None, str]:
+def _remembered(effects: Effects, memory: str) -> tuple[State | None, str]:
     if not memory:
         return None, ""
     try:
-        return state.read(terms.effects, memory), ""
+        return state.read(effects, memory), ""
     except BrokenState as error:
         return None, f"started anew, for what the judge remembers is of no use: {error}; "
 
@@ -80,55 +80,56 @@ def _verdict(terms: Terms, seen: State | None, look: Fate, reason: str) -> Verdi
     if seen is None:
         return Verdict(look=look, outcome="undecided", reason=reason, evidence=None)
     found = findings(terms, seen)
-    evidence = explain(terms, seen, found)
+    told = outcome(terms, found)
+    evidence = explain(terms, seen, found, told)
     if look == "counted":
         reason += evidence.reason
-    return Verdict(look=look, outcome=outcome(terms, found), reason=reason, evidence=evidence)
+    return Verdict(look=look, outcome=told, reason=reason, evidence=evidence)
 
 
-def _add(terms: Terms, before: State | None, look: Look, at: datetime) -> tuple[State, str]:
+def _add(effects: Effects, before: State | None, look: Look, at: datetime) -> tuple[State, str]:
     """The state with this look, and a word about what had to be left out.
 
     Raises:
         BadCounts: the look has nothing of what the looks before had.
     """
-    seen = before or _begin(terms, look)
-    found = [look.signals.get(name) for name in seen.signals]
+    seen = before or _begin(effects, look)
     known = [name for name in seen.signals if name in look.signals]
     if not known:
         raise BadCounts(f"counts of {', '.join(look.signals)} cannot join those of {', '.join(seen.signals)}")
-    columns = [[getattr(each, field) if each else 0.0 for each in found] for field in Counts._fields]
-    of_errors = np.array([name == ERRORS for name in seen.signals])
     total = tally.add(
-        terms.effects,
+        effects,
         seen.tally,
-        Counts(*(np.array(column) for column in columns)),
+        _aligned(look, seen.signals),
         counts.EXTRAPOLATED if look.fractional else 1.0,
-        tally.kinds(of_errors, np.array(before is None)),
+        of_errors=counts.of_errors(seen.signals),
+        later=before is not None,
     )
     if before is None and ERRORS not in seen.signals:
         total = tally.gather(total)
-    after = State(
-        signals=seen.signals,
-        telling=seen.telling,
-        tally=total,
-        looks=seen.looks + 1,
-        against=look.against,
-        at=at,
-    )
-    return after, "" if len(known) == len(found) else f"only {', '.join(known)} could be compared this time; "
+    after = seen._replace(tally=total, looks=seen.looks + 1, against=look.against, at=at)
+    dropped = len(known) < len(seen.signals)
+    return after, f"only {', '.join(known)} could be compared this time; " if dropped else ""
 
 
-def _begin(terms: Terms, look: Look) -> State:
+def _begin(effects: Effects, look: Look) -> State:
     edges = [name for name in look.signals if name != ERRORS]
     if len(edges) > MOST_EDGES:
         places = np.linspace(0, len(edges) - 1, MOST_EDGES).round().astype(int)
         edges = [edges[place] for place in places]
     names = (*([ERRORS] if ERRORS in look.signals else []), *edges)
-    telling = np.array([name == ERRORS or _is_telling(look.signals[name]) for name in names])
-    return State(names, telling, tally.nothing(terms.effects, (len(names),)))
+    telling = [name == ERRORS or _is_telling(look.signals[name]) for name in names]
+    if len(names) == 1:
+        return State(names, telling[0], tally.nothing(effects))
+    return State(names, np.array(telling), tally.nothing(effects, (len(names),)))
 
 
-def _is_telling(edge: Signal) -> bool:
-    least, most = TELLING
-    return least * edge.reference_requests <= edge.reference_bad < most * edge.reference_requests
+def _aligned(look: Look, signals: tuple[str, ...]) -> Counts:
+    """What was counted, in the order of the signals; nothing where the look lacks one."""
+    found = [look.signals.get(name, _NOTHING) for name in signals]
+    return found[0] if len(found) == 1 else Counts(*np.array(found).T)
+
+
+def _is_telling(edge: Counts) -> bool:
+    low, high = (share * edge.reference_requests for share in TELLING)
+    return low <= edge.reference_bad < high

@@ -5,16 +5,15 @@ The lines are those that judge one look of one run; only the counts are arrays w
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.judges.sequential import tally
-from analysis.judges.sequential.counts import ERRORS
+from analysis.judges.sequential.counts import ERRORS, Counts, of_errors
 from analysis.judges.sequential.judge import TELLING
 from analysis.judges.sequential.state import State
-from analysis.judges.sequential.tally import Counts
 from analysis.judges.sequential.verdict import Terms, findings
 
 Hits = NDArray[np.intp]
@@ -40,7 +39,7 @@ def follow(terms: Terms, looks: Iterable[Counts], signals: tuple[str, ...] = (ER
     """
     seen, begun, telling = None, np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
     failed, proven, bound = np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp), -math.log(terms.alpha)
-    of_errors = np.array([name == ERRORS for name in signals])
+    errors = of_errors(signals)
     for number, look in enumerate(looks):
         if seen is None:
             shape = look.canary_bad.shape
@@ -54,12 +53,12 @@ def follow(terms: Terms, looks: Iterable[Counts], signals: tuple[str, ...] = (ER
         first = (told & ~begun)[:, None]
         begun = begun | told
         least, most = (share * look.reference_requests for share in TELLING)
-        chosen = of_errors | ((least <= look.reference_bad) & (look.reference_bad < most))
+        chosen = errors | ((least <= look.reference_bad) & (look.reference_bad < most))
         telling = np.where(first, chosen, telling)
-        seen = tally.add(terms.effects, seen, look, kinds=tally.kinds(of_errors, first))
+        seen = tally.add(terms.effects, seen, look, of_errors=errors, later=~first)
         if first.any() and ERRORS not in signals:
             gathered = tally.gather(seen).points
-            seen = replace(seen, points=np.where(first[..., None], gathered, seen.points))
+            seen = seen._replace(points=np.where(first[..., None], gathered, seen.points))
         found = findings(terms, State(signals, telling, seen))
         failed = np.where((failed < 0) & (found.harm >= bound), number, failed)
         proven = np.where((proven < 0) & (failed < 0) & (found.proof >= bound), number, proven)

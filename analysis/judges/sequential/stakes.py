@@ -10,7 +10,7 @@ added: the whole stays a fair bet.
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.judges.sequential.dispersion import Dispersion, Floats
+from analysis.judges.sequential.elementwise import Floats, Numbers, column
 
 WORSE = {1.25: 0.50, 1.7: 0.35, 4.0: 0.06, 8.0: 0.06, 20.0: 0.03}
 """How many times worse than maxRatio, and the stake on each; together 1. The first two are for steady
@@ -40,28 +40,24 @@ def start() -> Floats:
     return np.asarray(np.log(_STAKES))
 
 
-def moved(stakes: Floats, seen: Dispersion, share: Floats) -> Floats:
-    """The logarithms of the stakes before the next look.
+def moved(stakes: Floats, information: Numbers, share: Numbers) -> Floats:
+    """The logarithms of the stakes after the first look.
 
     Args:
         stakes: Over effects, in the last axis.
-        seen: The looks before.
+        information: Of the first look.
         share: How much is moved of what lies on effects that cannot be seen.
     """
-    first = seen.looks == 1
-    if not first.any():
-        return stakes
-    visible = (seen.information + PRIOR_INFORMATION)[..., None] * _LOGS**2 >= VISIBLE
+    visible = column(information + PRIOR_INFORMATION) * _LOGS**2 >= VISIBLE
     visible[..., -1] = True  # if nothing else can be seen, then the greatest
     shares = np.where(visible, _STAKES, 0.0)
     shares /= shares.sum(axis=-1, keepdims=True)
     # Relative to the greatest, because evidence may be beyond what a double holds.
     top = stakes.max(axis=-1, keepdims=True)
     amounts = np.exp(stakes - top)
-    idle = np.where(visible, 0.0, np.asarray(share)[..., None] * amounts)
+    idle = np.where(visible, 0.0, column(share) * amounts)
     amounts = amounts - idle + idle.sum(axis=-1, keepdims=True) * shares
-    logs = np.log(np.maximum(amounts, 1e-300)) + top
-    return np.asarray(np.where(first[..., None], logs, stakes))
+    return np.asarray(np.log(np.maximum(amounts, 1e-300)) + top)
 
 
 def gathered(stakes: Floats, possible: NDArray[np.bool_]) -> Floats:

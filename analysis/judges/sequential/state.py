@@ -4,44 +4,42 @@ The text says which judge wrote it: with other bounds, another form, or after a 
 believed, and the test starts anew. That costs evidence and never adds any.
 """
 
-from dataclasses import dataclass
+import math
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from analysis.judges.sequential import gross
+from analysis.judges.sequential.counts import Counts
 from analysis.judges.sequential.dispersion import Dispersion
 from analysis.judges.sequential.effects import Effects
-from analysis.judges.sequential.tally import Counts, Tally
+from analysis.judges.sequential.elementwise import Flags
+from analysis.judges.sequential.tally import Tally
 
 VERSION = 1
-_COUNTED = [
-    *range(len(Counts._fields)),
-    *(
-        place - len(Dispersion._fields)
-        for place, name in enumerate(Dispersion._fields)
-        if name != "open_residual"
-    ),
-]
-"""The columns of a state that are never negative."""
 GREATEST_TEXT = 64 * 1024
 """Longer is not ours."""
+GREATEST = 1e60
+"""Greater numbers are not ours either, and what is computed of those that are has room in a double."""
+_TOTALS = len(Counts._fields)
+_DISPERSION = -len(Dispersion._fields)
+_GROSS = _DISPERSION - len(gross.RATES)
+_RESIDUAL = _DISPERSION + Dispersion._fields.index("open_residual")
+"""Where the numbers of a signal end or begin: totals, points, gross, dispersion; and its one of any sign."""
 
 
 class BrokenState(ValueError):
     """The text is no state of this judge; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Everything that the looks so far come to."""
 
     signals: tuple[str, ...]
     """What is counted, in the order of the arrays; set by the first look that counts."""
-    telling: NDArray[np.bool_]
+    telling: Flags
     """Which of them have a part in the proof; `judge` says how that is chosen."""
     tally: Tally
     looks: int = 0
@@ -54,18 +52,15 @@ class State:
 
 def write(effects: Effects, state: State) -> str:
     """The text of a state."""
-    seen = state.tally
-    rows = np.concatenate(
-        (np.array(seen.totals).T, seen.points, seen.gross, np.array(seen.dispersion).T), axis=1
-    )
+    telling = [state.telling] if isinstance(state.telling, bool) else state.telling
     body = {
         "version": VERSION,
         "ratios": _bounds(effects),
         "looks": state.looks,
         "against": state.against,
         "at": state.at.isoformat() if state.at else None,
-        "telling": [name for name, telling in zip(state.signals, state.telling, strict=True) if telling],
-        "signals": dict(zip(state.signals, rows.tolist(), strict=True)),
+        "telling": [name for name, tells in zip(state.signals, telling, strict=True) if tells],
+        "signals": dict(zip(state.signals, _rows(state.tally), strict=True)),
     }
     return orjson.dumps(body).decode()
 
@@ -102,34 +97,57 @@ def read(effects: Effects, text: str) -> State:
 def _state(effects: Effects, body: dict[str, Any]) -> State:
     names, looks, telling = tuple(body["signals"]), body["looks"], body["telling"]
     at = datetime.fromisoformat(body["at"]) if body["at"] is not None else None
-    rows = np.array([body["signals"][name] for name in names], dtype=np.float64)
-    if not names or rows.shape != (len(names), _end(effects)) or not np.isfinite(rows).all():
+    rows = [body["signals"][name] for name in names]
+    if not rows:
         raise BrokenState("it cannot be read")
+    for row in rows:
+        _require_possible(row, len(effects.ratios))
     if type(looks) is not int or looks < 1 or body["against"] not in ("stable", "baseline"):
         raise BrokenState("it cannot be read")
     if at is not None and at.tzinfo is None:
         raise BrokenState("its time has no zone")
-    columns = rows.T
-    if columns[_COUNTED].min() < 0:
-        raise BrokenState("it has negative counts")
-    points = len(Counts._fields) + len(effects.ratios)
     return State(
         signals=names,
-        telling=np.array([name in telling for name in names]),
-        tally=Tally(
-            totals=Counts(*columns[: len(Counts._fields)]),
-            points=rows[:, len(Counts._fields) : points],
-            gross=rows[:, points : points + len(gross.RATES)],
-            dispersion=Dispersion(*columns[-len(Dispersion._fields) :]),
-        ),
+        telling=names[0] in telling if len(names) == 1 else np.array([name in telling for name in names]),
+        tally=_tally(rows),
         looks=looks,
         against=body["against"],
         at=at,
     )
 
 
-def _end(effects: Effects) -> int:
-    return len(Counts._fields) + len(effects.ratios) + len(gross.RATES) + len(Dispersion._fields)
+def _rows(tally: Tally) -> list[list[float]]:
+    """All numbers of each signal: totals, points, gross, dispersion."""
+    if tally.points.ndim == 1:
+        return [[*tally.totals, *tally.points.tolist(), *tally.gross, *tally.dispersion]]
+    rows: list[list[float]] = np.concatenate(
+        (tally.totals, tally.points.T, tally.gross, tally.dispersion)
+    ).T.tolist()
+    return rows
+
+
+def _tally(rows: list[list[float]]) -> Tally:
+    """The same from its rows."""
+    columns: Any = rows[0] if len(rows) == 1 else np.array(rows, dtype=np.float64).T
+    return Tally(
+        totals=Counts(*columns[:_TOTALS]),
+        points=np.array(columns[_TOTALS:_GROSS], dtype=np.float64).T,
+        gross=[*columns[_GROSS:_DISPERSION]],
+        dispersion=Dispersion(*columns[_DISPERSION:]),
+    )
+
+
+def _require_possible(row: list[float], points: int) -> None:
+    """Raise BrokenState for numbers of a signal that no looks come to."""
+    if len(row) != _TOTALS + points - _GROSS:
+        raise BrokenState("it cannot be read")
+    if not math.hypot(*row) < GREATEST:
+        raise BrokenState("it has numbers that are too great")
+    canary_requests, canary_bad, reference_requests, reference_bad = row[:_TOTALS]
+    if min(*row[:_TOTALS], *row[_DISPERSION:_RESIDUAL], *row[_RESIDUAL + 1 :]) < 0:
+        raise BrokenState("it has negative counts")
+    if canary_bad > canary_requests or reference_bad > reference_requests:
+        raise BrokenState("more requests were bad than there were")
 
 
 def _bounds(effects: Effects) -> list[float]:

@@ -1,83 +1,89 @@
-"""What all looks together say, as arrays; one number, or one per effect, for each thing judged side by side.
+"""What all looks together say: one number, or one per effect, for each thing judged side by side.
 
-Everything here is elementwise over the leading axes: the judge has one axis (the signals of a metric), the
-benchmark two (runs and signals), and both go through these same lines. Pure.
+Everything here is elementwise over what is judged side by side: one number for a metric of errors, an array
+for one of several signals, an array of two axes (runs and signals) for the benchmark; all go through these
+same lines (`elementwise`). Pure.
 """
 
-from dataclasses import dataclass, replace
+import operator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis.judges.sequential import dispersion, gross, stakes
-from analysis.judges.sequential.dispersion import Dispersion, Floats
+from analysis.judges.sequential.counts import Counts
+from analysis.judges.sequential.dispersion import Dispersion
 from analysis.judges.sequential.effects import HARM, PROOF, Effects
+from analysis.judges.sequential.elementwise import (
+    TINY,
+    Flags,
+    Floats,
+    Numbers,
+    at,
+    column,
+    maximum,
+    rounded,
+    some,
+    where,
+)
 
 DIGITS = 6
 """Of a log likelihood; the state is a text, and reading it back must change nothing."""
 
 
-class Counts(NamedTuple):
-    """One look. An arm without requests has no bad ones either."""
-
-    canary_requests: Floats
-    canary_bad: Floats
-    reference_requests: Floats
-    reference_bad: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Kinds:
-    """Errors and edges of a histogram, side by side."""
-
-    proving: NDArray[np.bool_]
-    """Where the look counts for the proof."""
-    moved: Floats
-    """See `stakes.moved`."""
-
-
-_ERRORS = Kinds(np.array(True), np.array(stakes.MOVED))
-
-
-def kinds(of_errors: NDArray[np.bool_], first: NDArray[np.bool_]) -> Kinds:
-    """What is counted at a look.
-
-    Args:
-        of_errors: Whether that is errors, rather than an edge.
-        first: Whether it is the first look, which chose what edges are telling, and proves nothing of them.
-    """
-    return Kinds(of_errors | ~first, np.where(of_errors, stakes.MOVED, stakes.MOVED_OF_EDGES))
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """Sums over the looks."""
 
     totals: Counts
     """As counted."""
     points: Floats
     """The log likelihood of each ratio of `effects` relative to what it is compared with; for the ratios of a
-    bad canary, the logarithm of what the stake on it has become."""
-    gross: Floats
+    bad canary, the logarithm of what the stake on it has become. Over the effects in the last axis."""
+    gross: list[Numbers]
     """See `gross`."""
     dispersion: Dispersion
     """See `dispersion`."""
 
 
-def nothing(effects: Effects, shape: tuple[int, ...]) -> Tally:
-    """Before the first look."""
+def nothing(effects: Effects, shape: tuple[int, ...] = ()) -> Tally:
+    """Before the first look.
+
+    Args:
+        effects: Of the judge.
+        shape: Of what is judged side by side; empty for a single thing, whose numbers are then no arrays.
+    """
+    zero = np.zeros(shape) if shape else 0.0
     points = np.zeros((*shape, len(effects.ratios)))
     points[..., HARM] = stakes.start()
     return Tally(
-        totals=Counts(*np.zeros((len(Counts._fields), *shape))),
+        totals=Counts(zero, zero, zero, zero),
         points=points,
-        gross=np.zeros((*shape, len(gross.RATES))),
+        gross=[zero for _ in gross.RATES],
         dispersion=dispersion.nothing(shape),
     )
 
 
-def add(effects: Effects, seen: Tally, look: Counts, scale: float = 1.0, kinds: Kinds | None = None) -> Tally:
+def one(seen: Tally, place: int) -> Tally:
+    """Of several things judged side by side, one."""
+    if seen.points.ndim == 1:
+        return seen
+    return Tally(
+        totals=Counts(*(at(each, place) for each in seen.totals)),
+        points=seen.points[place],
+        gross=[at(each, place) for each in seen.gross],
+        dispersion=Dispersion(*(at(each, place) for each in seen.dispersion)),
+    )
+
+
+def add(
+    effects: Effects,
+    seen: Tally,
+    look: Counts,
+    scale: float = 1.0,
+    *,
+    of_errors: Flags = True,
+    later: Flags = True,
+) -> Tally:
     """The sums with one more look. Where an arm had no requests, it says nothing and nothing changes.
 
     Args:
@@ -85,37 +91,51 @@ def add(effects: Effects, seen: Tally, look: Counts, scale: float = 1.0, kinds: 
         seen: The looks before.
         look: The counts.
         scale: How much of them was really seen.
-        kinds: What is counted; errors by default.
+        of_errors: Whether errors are counted, rather than an edge of a histogram.
+        later: Whether this is not the first look, which chose what edges are telling and proves nothing of
+            them.
     """
-    kinds = kinds or _ERRORS
-    told = ((look.canary_requests > 0) & (look.reference_requests > 0)).astype(np.float64)
-    counted = np.array(look) * told
-    canary_requests, _, reference_requests, _ = counted
-    canary, reference = counted[1] * scale, counted[3] * scale
-    share = canary_requests / np.maximum(canary_requests + reference_requests, 1e-300)
+    told = (look.canary_requests > 0) & (look.reference_requests > 0)
+    counted = look if told is True else Counts(*[each * told for each in look])
+    canary, reference = counted.canary_bad * scale, counted.reference_bad * scale
+    requests = counted.canary_requests + counted.reference_requests
+    share = counted.canary_requests / maximum(requests, TINY)
     more = _likelihood(effects, canary, reference, share)
-    more[..., PROOF] *= kinds.proving
-    points = seen.points + more
-    points[..., HARM] = stakes.moved(seen.points[..., HARM], seen.dispersion, kinds.moved) + more[..., HARM]
-    down = gross.evidence(effects.max_ratio, seen.totals, Counts(*counted)) * scale
+    more[..., PROOF] *= of_errors | later
+    points = _placed(seen, of_errors) + more
+    down = gross.evidence(effects.max_ratio, seen.totals, counted)
     return Tally(
-        totals=Counts(*(np.array(seen.totals) + counted)),
+        totals=Counts(*map(operator.add, seen.totals, counted)),
         points=points.round(DIGITS),
-        gross=(seen.gross + down).round(DIGITS),
+        gross=[rounded(each + more * scale, DIGITS) for each, more in zip(seen.gross, down, strict=True)],
         dispersion=dispersion.add(seen.dispersion, canary, reference, share, told),
     )
+
+
+def _placed(seen: Tally, of_errors: Flags) -> Floats:
+    """The points before a look; before the second one the stakes are moved."""
+    first = seen.dispersion.looks == 1
+    if not some(first):
+        return seen.points
+    points = seen.points.copy()
+    share = where(of_errors, stakes.MOVED, stakes.MOVED_OF_EDGES)
+    moved = stakes.moved(points[..., HARM], seen.dispersion.information, share)
+    points[..., HARM] = np.where(column(first), moved, points[..., HARM])
+    return points
 
 
 def gather(seen: Tally) -> Tally:
     """After the first look of a histogram: without stakes on edges at which nothing can be worse."""
     totals = seen.totals
+    if seen.points.ndim == 1:
+        return seen  # There is no other edge for them.
     possible = totals.reference_bad <= stakes.POSSIBLE * totals.reference_requests
     points = seen.points.copy()
     points[..., HARM] = stakes.gathered(points[..., HARM], possible).round(DIGITS)
-    return replace(seen, points=points)
+    return seen._replace(points=points)
 
 
-def _likelihood(effects: Effects, canary: Floats, reference: Floats, share: Floats) -> Floats:
+def _likelihood(effects: Effects, canary: Numbers, reference: Numbers, share: Numbers) -> Floats:
     """The log of how much likelier each ratio makes these bad requests than what it is compared with does.
 
     A request that is bad is the canary's with chance `share * ratio / (share * ratio + 1 - share)`. The
@@ -124,6 +144,7 @@ def _likelihood(effects: Effects, canary: Floats, reference: Floats, share: Floa
     requests with mean rate p it is at most `exp(n p (a - 1))`, and at the bound the exponents of both arms
     cancel. For a ratio below the bound the same holds the other way round.
     """
-    of_canary = share[..., None]
-    both = np.log1p(of_canary * effects.beyond) - np.log1p(of_canary * effects.bounds_beyond)
-    return np.asarray(canary[..., None] * effects.logs - (canary + reference)[..., None] * both)
+    both = np.log1p(column(column(share)) * effects.beyond)
+    more: Floats = column(canary) * effects.logs
+    more -= column(canary + reference) * (both[..., 0, :] - both[..., 1, :])
+    return more

@@ -1,17 +1,23 @@
 """What a state comes to, in numbers and in one sentence. Pure."""
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.judges.sequential import dispersion, evidence
-from analysis.judges.sequential.counts import ERRORS
-from analysis.judges.sequential.dispersion import Floats
+from analysis.judges.sequential import dispersion, evidence, tally
+from analysis.judges.sequential.counts import ERRORS, of_errors
 from analysis.judges.sequential.effects import Effects, effects
+from analysis.judges.sequential.elementwise import (
+    Numbers,
+    at,
+    greatest,
+    least,
+    log_sum,
+    minimum,
+    where,
+)
 from analysis.judges.sequential.state import State
 from rollouts.api.analysis import ArmCounts, Evidence
 from rollouts.api.judges import SequentialJudge
@@ -20,8 +26,7 @@ Outcome = Literal["failed", "proven", "undecided"]
 """Harm is shown; the canary is shown to be good enough; neither."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What is asked."""
 
     spec: SequentialJudge
@@ -34,15 +39,14 @@ class Terms:
         return effects(self.spec.max_ratio, self.spec.prove_ratio)
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """E-values as logarithms: of a metric, or of many runs of it."""
 
-    harm: Floats
-    proof: Floats
-    parts: Floats
+    harm: Numbers
+    proof: Numbers
+    parts: Numbers
     """Harm, signal by signal."""
-    divisor: Floats
+    divisor: Numbers
     """What evidence was divided by, signal by signal, on account of overdispersion."""
 
 
@@ -54,29 +58,30 @@ def findings(terms: Terms, state: State) -> Findings:
     spec = terms.spec
     limit = 1.0 if spec.max_error_rate is None else spec.max_error_rate
     seen = evidence.weigh(state.tally, limit, spec.negligible_error_rate, guarded=spec.overdispersion)
-    of_errors, log_weights = _weights(state.signals)
-    parts = np.where(of_errors, seen.down, seen.harm)
-    harm = np.asarray(np.logaddexp.reduce(log_weights + parts, axis=-1))
-    proofs = np.where(state.telling, np.where(of_errors, seen.good, seen.proof), math.inf).min(axis=-1)
-    proof = np.where(np.isfinite(proofs), proofs, 0.0)  # nothing is telling
-    enough = state.tally.totals.canary_requests.max(axis=-1) >= spec.min_requests
-    most = np.where(enough, math.inf, 0.0)
+    errors = of_errors(state.signals)
+    parts = where(errors, seen.down, seen.harm)
+    harm = log_sum(_log_weights(state.signals) + parts)
+    proof = least(where(state.telling, where(errors, seen.good, seen.proof), math.inf))
+    enough = greatest(state.tally.totals.canary_requests) >= spec.min_requests
+    most = where(enough, math.inf, 0.0)
     return Findings(
-        harm=np.minimum(harm, most),
-        proof=np.minimum(proof, most),
+        harm=minimum(harm, most),
+        proof=minimum(where(proof < math.inf, proof, 0.0), most),  # infinite where nothing is telling
         parts=parts,
         divisor=seen.divisor,
     )
 
 
 @lru_cache(maxsize=64)
-def _weights(signals: tuple[str, ...]) -> tuple[NDArray[np.bool_], Floats]:
-    """Which signal is that of errors, and the logarithm of the weight of each."""
-    of_errors = np.array([name == ERRORS for name in signals])
-    edges = int((~of_errors).sum())
-    if edges in (0, len(signals)):
-        return of_errors, np.full(len(signals), -math.log(len(signals)))
-    return of_errors, np.log(np.where(of_errors, 0.5, 0.5 / edges))
+def _log_weights(signals: tuple[str, ...]) -> Numbers:
+    """The logarithm of the weight of each signal."""
+    if len(signals) == 1:
+        return 0.0
+    errors = of_errors(signals)
+    edges = len(signals) - signals.count(ERRORS)
+    if edges == len(signals):
+        return np.full(edges, -math.log(edges))
+    return np.log(where(errors, 0.5, 0.5 / edges))
 
 
 def outcome(terms: Terms, found: Findings) -> Outcome:
@@ -87,62 +92,79 @@ def outcome(terms: Terms, found: Findings) -> Outcome:
     return "proven" if float(found.proof) >= bound else "undecided"
 
 
-def explain(terms: Terms, state: State, found: Findings) -> Evidence:
+def explain(terms: Terms, state: State, found: Findings, verdict: Outcome) -> Evidence:
     """The evidence for people: about the signal that tells most of harm."""
-    place = int(np.argmax(found.parts))
-    canary_requests, canary_bad, reference_requests, reference_bad = (
-        float(each[place]) for each in state.tally.totals
+    place = int(found.parts.argmax()) if isinstance(found.parts, np.ndarray) else 0
+    seen, threshold = tally.one(state.tally, place), 1 / terms.alpha
+    totals, dispersed, signal = seen.totals, seen.dispersion, state.signals[place]
+    bounds = evidence.bounds(terms.effects, seen.points, at(found.divisor, place), threshold)
+    ratio = dispersion.ratio(dispersed.canary, dispersed.reference)
+    harm, proof, needed = _e_value(found.harm), _e_value(found.proof), _digits(threshold)
+    facts = (
+        f"{_share(totals.canary_bad, totals.canary_requests)} canary requests {_bad(signal)}, "
+        f"and {_share(totals.reference_bad, totals.reference_requests)} of {state.against}"
     )
-    threshold = 1 / terms.alpha
-    points, divisor = state.tally.points[place], float(found.divisor[place])
-    bounds = evidence.bounds(terms.effects, points, divisor, threshold)
-    told = Evidence(
+    match verdict:
+        case "failed":
+            sense = _failed(terms, bounds.at_least)
+        case "proven":
+            sense = _proven(terms, signal)
+        case "undecided":
+            sense = _undecided(terms, harm, proof, needed)
+    return Evidence(
         judge="sequential",
         against=state.against,
-        canary=ArmCounts(requests=canary_requests, bad=canary_bad),
-        reference=ArmCounts(requests=reference_requests, bad=reference_bad),
-        ratio=_digits(float(dispersion.ratio(state.tally.dispersion)[place])),
-        ratio_at_least=_digits(bounds.at_least),
-        ratio_at_most=_digits(bounds.at_most),
-        harm=_e_value(found.harm),
-        harm_threshold=_digits(threshold),
-        proof=_e_value(found.proof),
-        proof_threshold=_digits(threshold),
+        canary=ArmCounts(requests=totals.canary_requests, bad=totals.canary_bad),
+        reference=ArmCounts(requests=totals.reference_requests, bad=totals.reference_bad),
+        ratio=None if ratio is None else _digits(ratio),
+        ratio_at_least=bounds.at_least,
+        ratio_at_most=bounds.at_most,
+        harm=harm,
+        harm_threshold=needed,
+        proof=proof,
+        proof_threshold=needed,
         looks=state.looks,
+        reason=f"{facts}{sense}",
     )
-    sentence = _sentence(terms, told, state.signals[place], outcome(terms, found))
-    return told.model_copy(update={"reason": sentence})
 
 
-def _sentence(terms: Terms, told: Evidence, signal: str, verdict: Outcome) -> str:
-    bad = "failed" if signal == ERRORS else f"took more than {signal} s"
-    facts = f"{_share(told.canary)} canary requests {bad}, and {_share(told.reference)} of {told.against}"
-    sure = f"with {100 * (1 - terms.alpha):.3g}% confidence"
-    bound, least = terms.spec.max_ratio, told.ratio_at_least
-    if verdict == "failed":
-        if least is not None and least >= bound:
-            return f"{facts}: at least {least:.3g} times as many, {sure}; maxRatio is {bound:g}"
-        return f"{facts}: more than maxRatio {bound:g} or maxErrorRate allow, {sure}"
-    if verdict == "proven":
-        negligible = terms.spec.negligible_error_rate if signal == ERRORS else 0.0
-        beside = f", or less than {100 * negligible:.3g}% in all" if negligible else ""
-        return f"{facts}: less than {terms.spec.prove_ratio:g} times as many{beside}, {sure}"
+def _bad(signal: str) -> str:
+    return "failed" if signal == ERRORS else f"took more than {signal} s"
+
+
+def _share(bad: Numbers, requests: Numbers) -> str:
+    return f"{bad:,.7g} of {requests:,.12g} ({100 * bad / requests:.3g}%)" if requests else "none"
+
+
+def _failed(terms: Terms, at_least: float | None) -> str:
+    bound = terms.spec.max_ratio
+    if at_least is not None and at_least >= bound:
+        return f": at least {at_least:.3g} times as many, {_sure(terms)}; maxRatio is {bound:g}"
+    return f": more than maxRatio {bound:g} or maxErrorRate allow, {_sure(terms)}"
+
+
+def _proven(terms: Terms, signal: str) -> str:
+    negligible = terms.spec.negligible_error_rate if signal == ERRORS else 0.0
+    beside = f", or less than {100 * negligible:.3g}% in all" if negligible else ""
+    return f": less than {terms.spec.prove_ratio:g} times as many{beside}, {_sure(terms)}"
+
+
+def _undecided(terms: Terms, harm: float, proof: float, needed: float) -> str:
+    spec = terms.spec
     return (
-        f"{facts}: undecided; evidence of more than {bound:g} times as many {told.harm:g}, of less than "
-        f"{terms.spec.prove_ratio:g} times {told.proof:g}, each of {told.harm_threshold:g}"
+        f": undecided; evidence of more than {spec.max_ratio:g} times as many {harm:g}, "
+        f"of less than {spec.prove_ratio:g} times {proof:g}, each of {needed:g}"
     )
 
 
-def _share(arm: ArmCounts | None) -> str:
-    if arm is None or arm.bad is None or not arm.requests:
-        return "none"
-    return f"{arm.bad:,.7g} of {arm.requests:,.12g} ({100 * arm.bad / arm.requests:.3g}%)"
+def _sure(terms: Terms) -> str:
+    return f"with {100 * (1 - terms.alpha):.3g}% confidence"
 
 
-def _e_value(log: Floats) -> float:
+def _e_value(log: Numbers) -> float:
     """What is greater than anyone needs to know is cut off."""
     return float(f"{math.exp(min(float(log), math.log(1e12))):.3g}")
 
 
-def _digits(number: float | None) -> float | None:
-    return None if number is None or not math.isfinite(number) else float(f"{number:.6g}")
+def _digits(number: float) -> float:
+    return float(f"{number:.6g}")

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from analysis.judges.sequential import tally
+from analysis.judges.sequential.counts import Counts
 from analysis.judges.sequential.state import State
-from analysis.judges.sequential.tally import Counts
 from analysis.judges.sequential.verdict import Terms, findings
 from rollouts.api.judges import SequentialJudge
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from analysis.judges.sequential import evidence, gross, tally
+from analysis.judges.sequential.counts import Counts
 from analysis.judges.sequential.effects import PROOF, effects
-from analysis.judges.sequential.tally import Counts
 from tests.analysis.judges.sequential.runs import draw, ever
 
 RUNS, LOOKS, ALPHA = 1500, 60, 0.05
@@ -154,8 +154,8 @@ def test_no_bet_of_one_look_is_expected_to_win_where_its_hypothesis_holds(sizes,
     acceptable = min(1.1 * rate, 1.0)
     assert expected(seen.points[:, 0] - math.log(0.5), acceptable) <= 1 + 1e-6
     for place in range(len(gross.RATES)):
-        assert expected(seen.gross[:, place], acceptable) <= 1 + 1e-6
-        assert expected(seen.gross[:, place], rate / 2) <= 1 + 1e-6
+        assert expected(seen.gross[place], acceptable) <= 1 + 1e-6
+        assert expected(seen.gross[place], rate / 2) <= 1 + 1e-6
     if 2 * rate <= 1:
         assert expected(seen.points[:, PROOF], 2 * rate) <= 1 + 1e-6
     own = gross.own_rate(0.5, look.canary_requests, look.canary_bad)

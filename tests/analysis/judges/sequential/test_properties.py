@@ -7,10 +7,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.judges.sequential import dispersion, evidence, stakes, state, tally
+from analysis.judges.sequential import evidence, stakes, state, tally
+from analysis.judges.sequential.counts import Counts
 from analysis.judges.sequential.effects import GRID, PROOF, effects
 from analysis.judges.sequential.judge import judge
-from analysis.judges.sequential.tally import Counts
 from rollouts.api.judges import SequentialJudge
 from tests.analysis.judges.sequential.looks import counts, judged, minute
 
@@ -66,6 +66,27 @@ def test_a_memory_that_a_hand_has_been_at_is_read_or_dropped(data):
     )
     assert verdict.outcome in {"failed", "proven", "undecided"}
     assert all(math.isfinite(number) for row in json.loads(after)["signals"].values() for number in row)
+
+
+@settings(max_examples=300)
+@given(
+    places=st.lists(st.integers(0, len(MEMORY["signals"]["errors"]) - 1), max_size=4),
+    numbers=st.lists(
+        st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-3, 10**18), st.booleans()),
+        min_size=4,
+        max_size=4,
+    ),
+    spec=st.sampled_from([{}, {"overdispersion": False}, {"max_error_rate": 1.0}]),
+)
+def test_whatever_numbers_a_hand_puts_into_a_memory_there_is_a_verdict_in_numbers(places, numbers, spec):
+    row = [*MEMORY["signals"]["errors"]]
+    for place, number in zip(places, numbers, strict=False):
+        row[place] = number
+    broken = json.dumps({**MEMORY, "signals": {"errors": row}})
+    for value in (counts((30, 1), (270, 3)), counts((0, 0), (1, 1))):
+        after, verdict = judge(SequentialJudge(**spec), 0.05, broken, json.dumps(value), minute(10**6))
+        assert verdict.evidence is None or math.isfinite(verdict.evidence.harm + verdict.evidence.proof)
+        assert "null" not in after
 
 
 @settings(max_examples=100)
@@ -138,7 +159,6 @@ def test_moving_stakes_between_edges_neither_wins_nor_loses(rows, data):
 
 @given(stakes_of=st.lists(st.floats(-300, 300), min_size=5, max_size=5), information=st.floats(0, 100))
 def test_moving_stakes_between_effects_neither_wins_nor_loses(stakes_of, information):
-    seen = dispersion.nothing((1,))._replace(looks=np.ones(1), information=np.array([information]))
     before = np.array([stakes_of])
-    after = stakes.moved(before, seen, np.array([0.7]))
+    after = stakes.moved(before, np.array([information]), np.array([0.7]))
     assert np.isclose(np.logaddexp.reduce(before, axis=None), np.logaddexp.reduce(after, axis=None))
