@@ -132,31 +132,31 @@ def _arm(body: Mapping[str, Any], name: str) -> _Arm:
         raise NoTraffic(f"no counts of {name}")
     if not isinstance(arm, dict):
         raise BadCounts(f"{name} must be an object with requests and errors or buckets, got {_shown(arm)}")
-    buckets = _buckets(arm.get("buckets"), name)
-    timed = buckets.pop(math.inf, 0.0)
-    requests = _number(arm["requests"], f"{name}.requests") if arm.get("requests") is not None else None
-    if requests is None and not buckets:
+    requests, errors, buckets = arm.get("requests"), arm.get("errors"), arm.get("buckets")
+    slower, timed = _slower(buckets, name) if buckets is not None else ({}, 0.0)
+    if requests is not None:
+        requests = _number(requests, name, "requests")
+    elif slower:
+        requests = timed
+    else:
         raise BadCounts(f"{name}.requests is missing")
-    requests = timed if requests is None else requests
-    errors = None
-    if arm.get("errors") is not None:
-        errors = _number(arm["errors"], f"{name}.errors")
+    if errors is not None:
+        errors = _number(errors, name, "errors")
         if errors > requests * (1 + SLACK):
             raise BadCounts(
                 f"{name} has {errors:g} errors in {requests:g} requests; count both with the same selector"
             )
         errors = min(errors, requests)
-    return _Arm(requests, errors, {edge: timed - count for edge, count in buckets.items()}, timed)
+    return _Arm(requests, errors, slower, timed)
 
 
-def _buckets(given: Any, arm: str) -> dict[float, float]:
-    if given is None:
-        return {}
+def _slower(given: Any, arm: str) -> tuple[dict[float, float], float]:
+    """How many requests took longer than each edge, and how many there were."""
     if not isinstance(given, dict):
         raise BadCounts(f"{arm}.buckets must be an object of counts by le, got {_shown(given)}")
-    counts = {_edge(key, arm): _number(count, f"{arm}.buckets[{key}]") for key, count in given.items()}
+    counts = {_edge(key, arm): _number(count, arm, f"buckets[{key}]") for key, count in given.items()}
     if not counts:
-        return {}
+        return {}, 0.0
     if math.inf not in counts:
         raise BadCounts(f"{arm}.buckets lacks +Inf, the count of all requests")
     before = 0.0
@@ -167,7 +167,8 @@ def _buckets(given: Any, arm: str) -> dict[float, float]:
                 "buckets must be cumulative, as Prometheus' are"
             )
         before = counts[edge] = max(before, counts[edge])
-    return counts
+    timed = counts.pop(math.inf)
+    return {edge: timed - count for edge, count in counts.items()}, timed
 
 
 def _edge(key: str, arm: str) -> float:
@@ -180,11 +181,11 @@ def _edge(key: str, arm: str) -> float:
     return edge
 
 
-def _number(value: Any, path: str) -> float:
+def _number(value: Any, arm: str, field: str) -> float:
     if type(value) not in (int, float):  # A bool is no number.
-        raise BadCounts(f"{path} must be a number, got {_shown(value)}")
+        raise BadCounts(f"{arm}.{field} must be a number, got {_shown(value)}")
     if not 0 <= value <= GREATEST:  # NaN is not
-        raise BadCounts(f"{path} must be a count from 0 up, got {_shown(value)}")
+        raise BadCounts(f"{arm}.{field} must be a count from 0 up, got {_shown(value)}")
     return float(value)
 
 

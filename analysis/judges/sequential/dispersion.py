@@ -56,8 +56,9 @@ def nothing(shape: tuple[int, ...]) -> Dispersion:
     return Dispersion(*(np.zeros(shape) if shape else 0.0 for _ in Dispersion._fields))
 
 
-def ratio(canary: float, reference: float) -> float | None:
-    """How many times as bad the canary is, by the two sums; None if nothing bad was seen of the reference."""
+def ratio(seen: Dispersion) -> float | None:
+    """How many times as bad the canary is, of one thing; None if nothing bad was seen of the reference."""
+    canary, reference = float(seen.canary), float(seen.reference)
     return canary / reference if reference else None
 
 

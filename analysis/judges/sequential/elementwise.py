@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Numbers = float | Floats
 """One, or an array of them."""
 Flags = bool | NDArray[np.bool_]
@@ -90,7 +90,7 @@ def log_sum(logs: Numbers) -> Numbers:
         return logs
     if logs.ndim > 1:
         return np.asarray(np.logaddexp.reduce(logs, axis=-1))
-    each = logs.tolist()
+    each: list[float] = logs.tolist()
     top = max(each)
     return top + math.log(sum([math.exp(log - top) for log in each]))
 

@@ -137,4 +137,4 @@ def discounted(logs: Numbers, divisor: Numbers) -> Numbers:
     """The logs divided by a number of at least 1; only those above 0, so that nothing ever grows by it."""
     if isinstance(logs, float):
         return logs / divisor if logs > 0 else logs
-    return np.minimum(logs, logs / divisor)
+    return np.asarray(np.minimum(logs, logs / divisor))

@@ -107,7 +107,7 @@ def _add(effects: Effects, before: State | None, look: Look, at: datetime) -> tu
     )
     if before is None and ERRORS not in seen.signals:
         total = tally.gather(total)
-    after = seen._replace(tally=total, looks=seen.looks + 1, against=look.against, at=at)
+    after = State(seen.signals, seen.telling, total, seen.looks + 1, look.against, at)
     dropped = len(known) < len(seen.signals)
     return after, f"only {', '.join(known)} could be compared this time; " if dropped else ""
 
@@ -132,4 +132,4 @@ def _aligned(look: Look, signals: tuple[str, ...]) -> Counts:
 
 def _is_telling(edge: Counts) -> bool:
     low, high = (share * edge.reference_requests for share in TELLING)
-    return low <= edge.reference_bad < high
+    return bool(low <= edge.reference_bad < high)

@@ -42,14 +42,14 @@ def follow(terms: Terms, looks: Iterable[Counts], signals: tuple[str, ...] = (ER
     errors = of_errors(signals)
     for number, look in enumerate(looks):
         if seen is None:
-            shape = look.canary_bad.shape
+            shape = np.shape(look.canary_bad)
             seen, telling = tally.nothing(terms.effects, shape), np.ones(shape, dtype=bool)
             failed, proven, begun = (
                 np.full(shape[0], -1),
                 np.full(shape[0], -1),
                 np.zeros(shape[0], dtype=bool),
             )
-        told = ((look.canary_requests > 0) & (look.reference_requests > 0)).all(axis=-1)
+        told = np.all((look.canary_requests > 0) & (look.reference_requests > 0), axis=-1)
         first = (told & ~begun)[:, None]
         begun = begun | told
         least, most = (share * look.reference_requests for share in TELLING)

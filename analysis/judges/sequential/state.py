@@ -120,9 +120,8 @@ def _rows(tally: Tally) -> list[list[float]]:
     """All numbers of each signal: totals, points, gross, dispersion."""
     if tally.points.ndim == 1:
         return [[*tally.totals, *tally.points.tolist(), *tally.gross, *tally.dispersion]]
-    rows: list[list[float]] = np.concatenate(
-        (tally.totals, tally.points.T, tally.gross, tally.dispersion)
-    ).T.tolist()
+    columns: Any = (tally.totals, tally.points.T, tally.gross, tally.dispersion)
+    rows: list[list[float]] = np.concatenate(columns).T.tolist()
     return rows
 
 

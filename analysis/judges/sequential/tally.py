@@ -129,7 +129,7 @@ def gather(seen: Tally) -> Tally:
     totals = seen.totals
     if seen.points.ndim == 1:
         return seen  # There is no other edge for them.
-    possible = totals.reference_bad <= stakes.POSSIBLE * totals.reference_requests
+    possible = np.asarray(totals.reference_bad <= stakes.POSSIBLE * totals.reference_requests)
     points = seen.points.copy()
     points[..., HARM] = stakes.gathered(points[..., HARM], possible).round(DIGITS)
     return seen._replace(points=points)

@@ -24,6 +24,8 @@ from rollouts.api.judges import SequentialJudge
 
 Outcome = Literal["failed", "proven", "undecided"]
 """Harm is shown; the canary is shown to be good enough; neither."""
+_MOST = math.log(1e12)
+"""A greater e-value is more than anyone needs to know."""
 
 
 class Terms(NamedTuple):
@@ -96,9 +98,9 @@ def explain(terms: Terms, state: State, found: Findings, verdict: Outcome) -> Ev
     """The evidence for people: about the signal that tells most of harm."""
     place = int(found.parts.argmax()) if isinstance(found.parts, np.ndarray) else 0
     seen, threshold = tally.one(state.tally, place), 1 / terms.alpha
-    totals, dispersed, signal = seen.totals, seen.dispersion, state.signals[place]
+    totals, signal = seen.totals, state.signals[place]
     bounds = evidence.bounds(terms.effects, seen.points, at(found.divisor, place), threshold)
-    ratio = dispersion.ratio(dispersed.canary, dispersed.reference)
+    ratio = dispersion.ratio(seen.dispersion)
     harm, proof, needed = _e_value(found.harm), _e_value(found.proof), _digits(threshold)
     facts = (
         f"{_share(totals.canary_bad, totals.canary_requests)} canary requests {_bad(signal)}, "
@@ -162,8 +164,7 @@ def _sure(terms: Terms) -> str:
 
 
 def _e_value(log: Numbers) -> float:
-    """What is greater than anyone needs to know is cut off."""
-    return float(f"{math.exp(min(float(log), math.log(1e12))):.3g}")
+    return float(f"{math.exp(min(float(log), _MOST)):.3g}")
 
 
 def _digits(number: float) -> float:
