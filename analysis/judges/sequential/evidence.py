@@ -28,8 +28,6 @@ _OTHERS = {
 }
 """What a point is tested against, towards greater ratios and towards lesser ones: how many steps from it that
 is, and the logarithm of its weight."""
-_MOST_OF_SUM = math.log(len(OTHERS)) + 1e-9
-"""How far the logarithm of a sum over so many is above that of its greatest part, at most."""
 _BEYOND = [-math.inf] * max(OTHERS)
 """Those beyond the end of the grid are bets not made."""
 
@@ -114,16 +112,14 @@ def _last_rejected(logs: list[float], outwards: range, towards: int, least: floa
     (near, of_near), (far, of_far), (farther, of_farther), (farthest, of_farthest) = _OTHERS[towards]
 
     def rejected(at: int) -> bool:
+        needed = least + logs[at]
         against = (
-            logs[at + near] + of_near,
-            logs[at + far] + of_far,
-            logs[at + farther] + of_farther,
-            logs[at + farthest] + of_farthest,
+            logs[at + near] + of_near - needed,
+            logs[at + far] + of_far - needed,
+            logs[at + farther] + of_farther - needed,
+            logs[at + farthest] + of_farthest - needed,
         )
-        top, needed = max(against), least + logs[at]
-        if top >= needed or top + _MOST_OF_SUM < needed:
-            return top >= needed
-        return top + math.log(sum([math.exp(each - top) for each in against])) >= needed
+        return max(against) >= 0 or sum(map(math.exp, against)) >= 1
 
     place = min(about, len(outwards))
     while place < len(outwards) and not rejected(outwards[place]):

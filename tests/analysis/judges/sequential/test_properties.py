@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.judges.sequential import evidence, stakes, state, tally
 from analysis.judges.sequential.counts import Counts
-from analysis.judges.sequential.effects import GRID, PROOF, effects
+from analysis.judges.sequential.effects import GRID, OTHERS, PROOF, effects
 from analysis.judges.sequential.judge import judge
 from rollouts.api.judges import SequentialJudge
 from tests.analysis.judges.sequential.looks import counts, judged, minute
@@ -162,3 +162,25 @@ def test_moving_stakes_between_effects_neither_wins_nor_loses(stakes_of, informa
     before = np.array([stakes_of])
     after = stakes.moved(before, np.array([information]), np.array([0.7]))
     assert np.isclose(np.logaddexp.reduce(before, axis=None), np.logaddexp.reduce(after, axis=None))
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(good_looks(), min_size=1, max_size=5), st.sampled_from([1.0, 1.7]), st.sampled_from([20, 1000])
+)
+def test_the_bounds_are_the_first_ratios_on_either_side_that_are_rejected(looks, divisor, threshold):
+    terms = effects(1.1, 2.0)
+    points = state.read(terms, judged(*looks)[0]).tally.points
+    grid = points[GRID]
+
+    def is_rejected(place, towards):
+        others = [(place + towards * steps, weight) for steps, weight in OTHERS.items()]
+        bets = [math.log(weight) + grid[at] - grid[place] for at, weight in others if 0 <= at < len(grid)]
+        return bool(bets) and np.logaddexp.reduce(bets) >= divisor * math.log(threshold)
+
+    best = int(np.argmax(grid))
+    low = next((place for place in range(best, -1, -1) if is_rejected(place, 1)), None)
+    high = next((place for place in range(best, len(grid)) if is_rejected(place, -1)), None)
+    found = evidence.bounds(terms, points, divisor, threshold)
+    assert found.at_least == (None if low is None else terms.grid[low])
+    assert found.at_most == (None if high is None else terms.grid[high])
