@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.judges.sequential.many import follow
 from analysis.judges.sequential.counts import Counts
+from analysis.judges.sequential.many import follow
 from analysis.judges.sequential.verdict import Terms
 
 POWER = 0.95
