@@ -1,6 +1,7 @@
 """The built-in kinds: names, subresources and the fields that selectors may name."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from rollouts.embedded.api.kinds import Kind, Scale
@@ -157,10 +158,7 @@ def _gateway() -> Iterator[Kind]:
         )
 
 
-def builtins() -> Iterator[Kind]:
-    """Every kind that is served without a definition."""
-    yield from _core()
-    yield from _workloads()
-    yield from _network()
-    yield from _rules()
-    yield from _gateway()
+@cache
+def builtins() -> tuple[Kind, ...]:
+    """Every kind that is served without a definition; all servers of a process share them."""
+    return (*_core(), *_workloads(), *_network(), *_rules(), *_gateway())

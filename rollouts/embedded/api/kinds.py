@@ -1,6 +1,6 @@
 """Which kinds are served and how: the built-in ones as a table, the custom ones as their definitions say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ class Kind:
 class Registry:
     """The kinds served now, by group, version and plural."""
 
-    def __init__(self, kinds: Iterator[Kind]) -> None:
+    def __init__(self, kinds: Iterable[Kind]) -> None:
         self._kinds = {(kind.group, kind.version, kind.plural): kind for kind in kinds}
 
     def find(self, group: str, version: str, plural: str) -> Kind | None:
