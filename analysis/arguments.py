@@ -94,9 +94,9 @@ def resolve(metric: Metric, values: Mapping[str, str]) -> Metric:
     Raises:
         InvalidSpec: a name between braces is no argument.
     """
-    body = dump(metric)
-    replaced = _replace(body, values, metric.name)
-    return metric if replaced == body else Metric.model_validate(replaced)
+    if "{{" not in metric.model_dump_json(exclude_defaults=True):
+        return metric
+    return Metric.model_validate(_replace(dump(metric), values, metric.name))
 
 
 def _replace(node: Any, values: Mapping[str, str], metric: str, later: frozenset[str] = frozenset()) -> Any:
