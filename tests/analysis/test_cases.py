@@ -67,13 +67,7 @@ def holds(expected: Any, found: Any) -> bool:
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
 def test_a_run_comes_to_what_its_file_says(path):
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
-    outcome = []
-
-    async def story() -> None:
-        outcome.append(await carry_out(case))
-
-    run(story())
-    status, seconds = outcome[0]
+    status, seconds = run(carry_out(case))
     expected = case["expect"]
     assert status["phase"] == expected["phase"]
     assert path.stem.startswith(expected["phase"].lower())

@@ -8,7 +8,6 @@ import pytest
 
 from analysis.providers.answers import running, value
 from rollouts.api.analysis import Measurement
-from rollouts.embedded.virtual_time import run
 from rollouts.kube.errors import Conflict, NotFound
 from rollouts.kube.resources import ANALYSIS_RUNS, SECRETS
 from tests.analysis.bench import KEY, NAMESPACE, Bench
@@ -109,22 +108,19 @@ async def test_a_finished_run_is_not_touched_again():
         (0, {"secondsAfterCompletion": 30}, 30),
     ],
 )
-def test_a_finished_run_is_deleted_when_its_time_is_over(value, ttl, seconds):
-    @virtually
-    async def story():
-        bench = Bench({"m": [value]})
-        await bench.start({"name": "m", "successCondition": "result > 0"}, ttlStrategy=ttl)
-        await bench.look()
-        assert await bench.look() == seconds
-        await asyncio.sleep(seconds or 0)
-        await bench.look()
-        if seconds is None:
-            assert await bench.run()
-            return
-        with pytest.raises(NotFound):
-            await bench.run()
-
-    story()
+@virtually
+async def test_a_finished_run_is_deleted_when_its_time_is_over(value, ttl, seconds):
+    bench = Bench({"m": [value]})
+    await bench.start({"name": "m", "successCondition": "result > 0"}, ttlStrategy=ttl)
+    await bench.look()
+    assert await bench.look() == seconds
+    await asyncio.sleep(seconds or 0)
+    await bench.look()
+    if seconds is None:
+        assert await bench.run()
+        return
+    with pytest.raises(NotFound):
+        await bench.run()
 
 
 @virtually
@@ -208,11 +204,8 @@ class Echo:
 @pytest.mark.parametrize(
     ("token", "phase"), [("hunter2", "Successful"), ("hunter2'quoted", "Error"), ('hunter2"é', "Successful")]
 )
-def test_a_secret_reaches_the_provider_and_nothing_else(token, phase):
-    run(_secret_story(token, phase))
-
-
-async def _secret_story(token, phase):
+@virtually
+async def test_a_secret_reaches_the_provider_and_nothing_else(token, phase):
     bench = Bench()
     bench.reconciler._providers = {"web": Echo(bench.clock)}
     await bench.start(
@@ -403,22 +396,21 @@ class Endless:
         ),
     ],
 )
-def test_a_terminated_run_keeps_upstreams_phase_and_says_that_it_was_terminated(phase, run_phase, message):
-    @virtually
-    async def story():
-        bench = Bench()
-        bench.reconciler._providers = {"web": Endless(bench.clock, phase)}
-        await bench.start({"name": "m"})
-        await bench.look()
-        await bench.change({"spec": {"terminate": True}})
-        await bench.look()
-        status = await bench.status()
-        assert (status["phase"], status["terminated"]) == (run_phase, True)
-        assert status["message"].partition(" > ")[0] == message
-        (measurement,) = (await bench.metric())["measurements"]
-        assert measurement["message"] == ("Metric Terminated" if phase == "Successful" else "gone")
-
-    story()
+@virtually
+async def test_a_terminated_run_keeps_upstreams_phase_and_says_that_it_was_terminated(
+    phase, run_phase, message
+):
+    bench = Bench()
+    bench.reconciler._providers = {"web": Endless(bench.clock, phase)}
+    await bench.start({"name": "m"})
+    await bench.look()
+    await bench.change({"spec": {"terminate": True}})
+    await bench.look()
+    status = await bench.status()
+    assert (status["phase"], status["terminated"]) == (run_phase, True)
+    assert status["message"].partition(" > ")[0] == message
+    (measurement,) = (await bench.metric())["measurements"]
+    assert measurement["message"] == ("Metric Terminated" if phase == "Successful" else "gone")
 
 
 @virtually

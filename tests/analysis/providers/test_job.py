@@ -84,18 +84,15 @@ async def test_a_job_is_created_with_owner_labels_and_annotations():
 
 
 @pytest.mark.parametrize(("condition", "phase"), [("Complete", "Successful"), ("Failed", "Failed")])
-def test_the_end_of_the_job_is_the_verdict(condition, phase):
-    @virtually
-    async def story():
-        cluster = Cluster()
-        first = await cluster.begin()
-        await cluster.end(condition, message="reached backoff limit")
-        measurement = await cluster.measure(first)
-        assert measurement.phase == phase
-        assert measurement.metadata == first.metadata
-        assert measurement.message == ("reached backoff limit" if phase == "Failed" else "")
-
-    story()
+@virtually
+async def test_the_end_of_the_job_is_the_verdict(condition, phase):
+    cluster = Cluster()
+    first = await cluster.begin()
+    await cluster.end(condition, message="reached backoff limit")
+    measurement = await cluster.measure(first)
+    assert measurement.phase == phase
+    assert measurement.metadata == first.metadata
+    assert measurement.message == ("reached backoff limit" if phase == "Failed" else "")
 
 
 @virtually
@@ -138,23 +135,20 @@ async def test_a_job_of_somebody_else_under_that_name_is_an_error():
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"])
-def test_an_image_that_cannot_be_had_is_inconclusive(reason):
-    @virtually
-    async def story():
-        cluster = Cluster()
-        first = await cluster.begin()
-        labels = {"job-name": cluster.name}
-        spec = {"containers": [CONTAINER]}
-        await cluster.client.create(PODS, {"metadata": {"name": "p", "labels": labels}, "spec": spec}, "shop")
-        container = {"name": "check", "image": "check:1", "imageID": "", "ready": False, "restartCount": 0}
-        waiting = {**container, "state": {"waiting": {"reason": reason}}}
-        status = {"status": {"containerStatuses": [waiting]}}
-        await cluster.client.patch(PODS, "p", status, "shop", subresource="status")
-        measurement = await cluster.measure(first)
-        assert measurement.phase == "Inconclusive"
-        assert measurement.message == f'container "check" of Job "{cluster.name}" waits: {reason} check:1'
-
-    story()
+@virtually
+async def test_an_image_that_cannot_be_had_is_inconclusive(reason):
+    cluster = Cluster()
+    first = await cluster.begin()
+    labels = {"job-name": cluster.name}
+    spec = {"containers": [CONTAINER]}
+    await cluster.client.create(PODS, {"metadata": {"name": "p", "labels": labels}, "spec": spec}, "shop")
+    container = {"name": "check", "image": "check:1", "imageID": "", "ready": False, "restartCount": 0}
+    waiting = {**container, "state": {"waiting": {"reason": reason}}}
+    status = {"status": {"containerStatuses": [waiting]}}
+    await cluster.client.patch(PODS, "p", status, "shop", subresource="status")
+    measurement = await cluster.measure(first)
+    assert measurement.phase == "Inconclusive"
+    assert measurement.message == f'container "check" of Job "{cluster.name}" waits: {reason} check:1'
 
 
 @virtually

@@ -68,24 +68,21 @@ def restart(bench, server):
 
 
 @pytest.mark.parametrize(("score", "phase"), [(90, "Successful"), (89.9, "Inconclusive"), (59.9, "Failed")])
-def test_the_score_is_asked_for_every_fifteen_seconds_and_decides_the_run(score, phase):
-    @virtually
-    async def story():
-        server = Kayenta(score)
-        bench = await begun(server)
-        await bench.look()
-        while (await bench.status())["phase"] == "Running":
-            restart(bench, server)  # killed after every look
-            await asyncio.sleep(await bench.look() or 0)
-        assert (await bench.status())["phase"] == phase
-        (measurement,) = (await bench.metric())["measurements"]
-        assert (measurement["value"], measurement["phase"]) == (str(int(score)), phase)
-        assert server.begun == 1
-        paths, times = zip(*server.polls, strict=True)
-        assert set(paths) == {"/canary/e1"}
-        assert [round(after - before) for before, after in pairwise(times)] == [15, 15]
-
-    story()
+@virtually
+async def test_the_score_is_asked_for_every_fifteen_seconds_and_decides_the_run(score, phase):
+    server = Kayenta(score)
+    bench = await begun(server)
+    await bench.look()
+    while (await bench.status())["phase"] == "Running":
+        restart(bench, server)  # killed after every look
+        await asyncio.sleep(await bench.look() or 0)
+    assert (await bench.status())["phase"] == phase
+    (measurement,) = (await bench.metric())["measurements"]
+    assert (measurement["value"], measurement["phase"]) == (str(int(score)), phase)
+    assert server.begun == 1
+    paths, times = zip(*server.polls, strict=True)
+    assert set(paths) == {"/canary/e1"}
+    assert [round(after - before) for before, after in pairwise(times)] == [15, 15]
 
 
 @virtually

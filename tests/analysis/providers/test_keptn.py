@@ -92,18 +92,15 @@ async def test_an_analysis_is_ordered_for_the_run_that_owns_it():
         ({"state": "Pending", "pass": True}, "Running", ""),
     ],
 )
-def test_keptns_verdict_is_the_verdict(status, phase, value):
-    @virtually
-    async def story():
-        cluster = Cluster()
-        await cluster.prepare()
-        first = await cluster.measure(None)
-        await cluster.keptn_says(**status)
-        measurement = await cluster.measure(first)
-        assert (measurement.phase, measurement.value) == (phase, value)
-        assert measurement.metadata == first.metadata
-
-    story()
+@virtually
+async def test_keptns_verdict_is_the_verdict(status, phase, value):
+    cluster = Cluster()
+    await cluster.prepare()
+    first = await cluster.measure(None)
+    await cluster.keptn_says(**status)
+    measurement = await cluster.measure(first)
+    assert (measurement.phase, measurement.value) == (phase, value)
+    assert measurement.metadata == first.metadata
 
 
 @virtually

@@ -13,6 +13,7 @@ from analysis.run import record
 from rollouts.api.crd import crds
 from rollouts.embedded.api import ApiServer, InProcess
 from rollouts.embedded.virtual_time import VirtualClock
+from rollouts.embedded.virtual_time import run as in_virtual_time
 from rollouts.kube.client import Client
 from rollouts.kube.resources import (
     GATEWAY_CLASSES,
@@ -162,22 +163,19 @@ async def test_a_latency_quantile_is_measured_in_ms():
 
 @pytest.mark.parametrize("metric", ["success-rate", "latency", "request-count"])
 @pytest.mark.parametrize(("requests", "floor"), [(0, None), (9, 10)])
-def test_fewer_requests_than_asked_for_are_no_data(metric, requests, floor):
-    @virtually
-    async def story():
-        cluster = Cluster()
-        await cluster.ingress()
-        run, spec = cluster.metric(metric=metric, **({"minRequests": floor} if floor else {}))
-        first = await cluster.provider.measure(run, spec, None)
-        await asyncio.sleep(10)
-        cluster.good = requests
-        measurement = await cluster.provider.measure(run, spec, first)
-        assert (measurement.value, measurement.phase) == ("", "")
-        assert measurement.message == (
-            f'Service "web" answered {requests} requests in 10s, fewer than minRequests ({floor or 1})'
-        )
-
-    story()
+@virtually
+async def test_fewer_requests_than_asked_for_are_no_data(metric, requests, floor):
+    cluster = Cluster()
+    await cluster.ingress()
+    run, spec = cluster.metric(metric=metric, **({"minRequests": floor} if floor else {}))
+    first = await cluster.provider.measure(run, spec, None)
+    await asyncio.sleep(10)
+    cluster.good = requests
+    measurement = await cluster.provider.measure(run, spec, first)
+    assert (measurement.value, measurement.phase) == ("", "")
+    assert measurement.message == (
+        f'Service "web" answered {requests} requests in 10s, fewer than minRequests ({floor or 1})'
+    )
 
 
 @virtually
@@ -301,17 +299,14 @@ async def test_an_envoy_that_does_not_answer_is_an_error():
         ({"metric": "latency", "quantile": 1.5}, "must lie between 0 and 1"),
     ],
 )
-def test_a_metric_that_makes_no_sense_is_an_error(traffic, message):
-    @virtually
-    async def story():
-        cluster = Cluster()
-        await cluster.ingress()
-        run, metric = cluster.metric(**traffic)
-        measurement = await cluster.provider.measure(run, metric, None)
-        assert measurement.phase == "Error"
-        assert message in measurement.message
-
-    story()
+@virtually
+async def test_a_metric_that_makes_no_sense_is_an_error(traffic, message):
+    cluster = Cluster()
+    await cluster.ingress()
+    run, metric = cluster.metric(**traffic)
+    measurement = await cluster.provider.measure(run, metric, None)
+    assert measurement.phase == "Error"
+    assert message in measurement.message
 
 
 @virtually
@@ -350,14 +345,7 @@ def through_prometheus(controller, *, canary=False, **traffic):
         run, metric = cluster.metric(**traffic)
         return await cluster.provider.measure(run, metric, None)
 
-    found = []
-
-    @virtually
-    async def collect():
-        found.append(await story())
-
-    collect()
-    return found[0]
+    return in_virtual_time(story())
 
 
 CANARY = 'namespace="shop",canary=~"shop\\\\-web\\\\-.+"'
