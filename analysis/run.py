@@ -31,6 +31,8 @@ from rollouts.api.errors import InvalidSpec
 
 TERMINATED = "Run Terminated"
 """What the message of a run says that was ended before its time; upstream's words."""
+UNRESOLVED = "Unable to resolve metric arguments"
+"""What the message of a run begins with an argument of which has no value; upstream's words."""
 ROOM = 600_000
 """Characters that the measurements of a run take together; an object of the API has about a million."""
 KEPT_MEASUREMENTS = 10
@@ -64,7 +66,7 @@ def fault(spec: AnalysisRunSpec) -> str:
         arguments.require(spec.args)
         metrics = resolved(run)
     except InvalidSpec as error:
-        return f"Unable to resolve metric arguments: {error}"
+        return f"{UNRESOLVED}: {error}"
     try:
         require_valid(spec)
         _rules(run, metrics)
@@ -246,7 +248,8 @@ def _rules(run: AnalysisRun, metrics: tuple[Metric, ...]) -> tuple[frozenset[str
     dry = matching([rule.metric_name for rule in run.spec.dry_run], names, "dryRun")
     retention = run.spec.measurement_retention
     hits = matching([rule.metric_name for rule in retention], names, "measurementRetention")
-    return frozenset(dry), {name: max(retention[place].limit, 1) for name, place in hits.items()}
+    kept = {name: retention[place].limit for name, place in hits.items() if retention[place].limit > 0}
+    return frozenset(dry), kept
 
 
 def dry_metrics(run: AnalysisRun) -> frozenset[str]:

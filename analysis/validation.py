@@ -32,11 +32,11 @@ def whole(value: int | str | None, default: int) -> int:
 
 
 def effective_count(metric: Metric) -> int | None:
-    """How many measurements are to be taken: 1 without count and interval, None for no end."""
-    if metric.count is None and not metric.interval:
-        return 1
-    count = whole(metric.count, 0)
-    return count if count > 0 else None
+    """How many measurements are to be taken: 1 without count and interval, None for no end.
+
+    A count of 0 is none.
+    """
+    return whole(metric.count, 0) or (None if metric.interval else 1)
 
 
 def interval(metric: Metric) -> timedelta | None:

@@ -17,6 +17,8 @@ from rollouts.api.providers import KayentaMetric, KayentaThreshold, ScopeDetail
 
 EXECUTION = "canaryExecutionId"
 """Key in the measurement's metadata, as upstream."""
+LOOKBACK = "lookback"
+"""Key in the metadata that says what became of the field."""
 POLL_EVERY = timedelta(seconds=15)
 """As upstream."""
 TIMEOUT = 15.0
@@ -42,6 +44,8 @@ class KayentaProvider:
         try:
             if not known.get(EXECUTION):
                 known = {EXECUTION: await self._begin(spec)}
+                if spec.lookback:
+                    known[LOOKBACK] = "without effect: every scope names its start and its end"
                 return running(started, self._clock() + POLL_EVERY, known)
             answer = await self._get(f"{_root(spec)}/canary/{quote(known[EXECUTION], safe='')}")
             score = read_score(answer)
@@ -56,10 +60,8 @@ class KayentaProvider:
         return running(started, self._clock() + POLL_EVERY, known)
 
     async def terminate(self, run: AnalysisRun, metric: Metric, previous: Measurement) -> Measurement:
-        """Kayenta's API ends no execution; it is not asked for any more."""
-        now = self._clock()
-        ended = error(previous.started_at or now, now, "metric terminated")
-        return ended.model_copy(update={"phase": "Inconclusive", "metadata": previous.metadata})
+        """Kayenta ends no execution; it is not asked for any more. The run is none the worse, as upstream."""
+        return previous.model_copy(update={"phase": "Successful", "finished_at": self._clock()})
 
     async def _begin(self, spec: KayentaMetric) -> str:
         """Have the judgement begun, and learn under which ID."""

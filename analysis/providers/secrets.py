@@ -1,13 +1,13 @@
-"""Secrets that hold a provider's credentials: read anew for each measurement, and never kept."""
+"""Secrets that hold a provider's credentials or arguments: read anew for each measurement, and never kept."""
 
 import base64
-import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rollouts.api.errors import Unavailable
+from rollouts.api.analysis import Argument
+from rollouts.api.errors import InvalidSpec, Unavailable
 from rollouts.kube.client import Client
 from rollouts.kube.errors import NotFound
 from rollouts.kube.resources import SECRETS
@@ -77,9 +77,43 @@ async def read(client: Client, name: str, namespace: str) -> Secret:
     values: dict[str, str] = {}
     for key, encoded in (found.get("data") or {}).items():
         try:
-            values[key] = base64.b64decode(encoded, validate=True).decode().strip()
-        except (binascii.Error, UnicodeDecodeError):
+            values[key] = _text(encoded).strip()
+        except ValueError:
             raise SecretMissing(
                 f'key "{key}" of Secret "{name}" in namespace "{namespace}" is not text; write it anew'
             ) from None
     return Secret(name=name, namespace=namespace, values=values)
+
+
+async def values_of(args: Sequence[Argument], client: Client, namespace: str) -> dict[str, str]:
+    """The values of the arguments that come from Secrets, to the letter, white space and all.
+
+    Raises:
+        InvalidSpec: a Secret or its key is not there, in upstream's words, or holds no text.
+        RolloutsError: the API server does not answer, or refuses.
+    """
+    values: dict[str, str] = {}
+    for place, argument in enumerate(args):
+        ref = argument.value_from.secret_key_ref if argument.value_from else None
+        if ref is None:
+            continue
+        try:
+            found = await client.get(SECRETS, ref.name, namespace)
+            values[argument.name] = _text((found.get("data") or {})[ref.key])
+        except NotFound:
+            raise InvalidSpec("", f'secrets "{ref.name}" not found', ref.name) from None
+        except KeyError:
+            missing = f"key '{ref.key}' does not exist in secret '{ref.name}'"
+            raise InvalidSpec("", missing, ref.key) from None
+        except ValueError:
+            raise InvalidSpec(
+                f".spec.args[{place}].valueFrom.secretKeyRef.key",
+                f'key "{ref.key}" of Secret "{ref.name}" is not text; write it anew',
+                ref.key,
+            ) from None
+    return values
+
+
+def _text(encoded: str) -> str:
+    """What a value in the data of a Secret stands for; a ValueError if that is no text."""
+    return base64.b64decode(encoded, validate=True).decode()

@@ -24,7 +24,7 @@ class MeasurementRetention(Spec):
     metric_name: str
     """A regular expression, matched anywhere in the name."""
     limit: int
-    """How many to keep; 10 for metrics that no entry matches."""
+    """How many to keep; 10 where it is 0 or less, and for metrics that no entry matches."""
 
 
 class SecretKeyRef(Spec):

@@ -44,8 +44,6 @@ def _problems(template: AnalysisTemplate | AnalysisRun) -> Iterator[InvalidSpec]
     for index, retention in enumerate(spec.measurement_retention):
         path = f".spec.measurementRetention[{index}]"
         yield from _pattern_problems(retention.metric_name, f"{path}.metricName")
-        if retention.limit < 1:
-            yield wrong(f"{path}.limit", "must be at least 1", retention.limit)
 
 
 def _metric_problems(metric: Metric, path: str) -> Iterator[InvalidSpec]:

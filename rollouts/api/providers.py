@@ -274,7 +274,7 @@ class KayentaMetric(Spec):
     scopes: tuple[KayentaScope, ...]
     """What is compared with what."""
     lookback: bool = False
-    """Compare a window that grows from the start; false by default."""
+    """Accepted and without effect, as upstream: every scope names its start and its end."""
 
 
 class CloudWatchDimension(Spec):

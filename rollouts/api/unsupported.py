@@ -49,7 +49,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         ".spec.strategy.canary.trafficRouting.smi",
         ".spec.strategy.canary.trafficRouting.traefik",
     ),
-    "AnalysisTemplate": (".spec.metrics[].provider.kayenta.lookback",),
     "Application": (
         ".spec.sources",
         ".spec.sourceHydrator",

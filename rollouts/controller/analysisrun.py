@@ -1,8 +1,6 @@
 """The AnalysisRun controller: look, plan, measure, write once, tell, come back."""
 
 import asyncio
-import base64
-import binascii
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,19 +11,20 @@ from analysis import run as runs
 from analysis.judgement import COMPLETED, Judged
 from analysis.looks import conclude
 from analysis.providers.registry import Providers, provider_of
+from analysis.providers.secrets import values_of
 from analysis.schedule import Task
 from analysis.soundness import clipped, sound
 from rollouts.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, Metric
-from rollouts.api.errors import InvalidSpec, RolloutsError
+from rollouts.api.errors import InvalidSpec, RolloutsError, Unavailable
 from rollouts.api.meta import Object, dump
 from rollouts.api.validation import parse
 from rollouts.controller.labels import mine
 from rollouts.controller.reconciler import Clock, Key, KeysOf, controller_keys
 from rollouts.controller.status import write_status
 from rollouts.kube.client import Client
-from rollouts.kube.errors import NotFound
+from rollouts.kube.errors import ApiError, NotFound
 from rollouts.kube.events import Recorder
-from rollouts.kube.resources import ANALYSIS_RUNS, JOBS, SECRETS, Resource
+from rollouts.kube.resources import ANALYSIS_RUNS, JOBS, Resource
 from rollouts.kube.store import Store
 
 MEASUREMENT_LIMIT = timedelta(minutes=6)
@@ -85,7 +84,10 @@ class AnalysisRunReconciler:
         events = plan.events
         if plan.tasks:
             run = run.model_copy(update={"status": plan.status})
-            run = await self._carry_out(run, plan.tasks)
+            try:
+                run = await self._carry_out(run, plan.tasks)
+            except InvalidSpec as error:
+                fault = f"{runs.UNRESOLVED}: {error}"
             plan = runs.plan(run, self._clock(), fault)
             events += plan.events
         await write_status(self._client, ANALYSIS_RUNS, seen, dump(plan.status))
@@ -109,18 +111,22 @@ class AnalysisRunReconciler:
         self._recorder.record(seen, "AnalysisRunError", message, "Warning")
 
     async def _carry_out(self, run: AnalysisRun, tasks: tuple[Task, ...]) -> AnalysisRun:
-        """Do what is due, all at the same time, and note what came of it in the order of the metrics."""
+        """Do what is due, all at the same time, and note what came of it in the order of the metrics.
+
+        Raises:
+            InvalidSpec: an argument has no value, as one whose Secret is not there.
+        """
         dry = runs.dry_metrics(run)
         try:
-            secrets = await self._secrets(run)
-            metrics = {metric.name: metric for metric in runs.resolved(run, secrets)}
-        except (InvalidSpec, RolloutsError) as error:
-            reason = f"Unable to resolve metric arguments: {error}"
+            secrets = await values_of(run.spec.args, self._client, run.metadata.namespace)
+        except (ApiError, Unavailable) as error:  # Not the fault of the run: measured again a little later.
+            reason = f"{runs.UNRESOLVED}: {error}"
             for task in tasks:
                 run = runs.record(
                     run, task.metric, self._not_taken(run, task, reason), dry_run=task.metric in dry
                 )
             return run
+        metrics = {metric.name: metric for metric in runs.resolved(run, secrets)}
         hidden = tuple(secrets.values())
         jobs = [asyncio.create_task(self._measure(run, metrics[task.metric], task, hidden)) for task in tasks]
         try:
@@ -193,33 +199,6 @@ class AnalysisRunReconciler:
             taken = _failed(started, str(error))
         now = self._clock()
         return _shown(conclude(run, metric, sound(taken, started, now), now), secrets)
-
-    async def _secrets(self, run: AnalysisRun) -> dict[str, str]:
-        """The values of the arguments that come from Secrets, read anew for each measurement."""
-        values: dict[str, str] = {}
-        for place, argument in enumerate(run.spec.args):
-            ref = argument.value_from.secret_key_ref if argument.value_from else None
-            if ref is None:
-                continue
-            field = f".spec.args[{place}].valueFrom.secretKeyRef"
-            try:
-                secret = await self._client.get(SECRETS, ref.name, run.metadata.namespace)
-            except NotFound:
-                raise InvalidSpec(
-                    f"{field}.name", f'Secret "{ref.name}" not found; create it', ref.name
-                ) from None
-            encoded = (secret.get("data") or {}).get(ref.key)
-            if encoded is None:
-                raise InvalidSpec(
-                    f"{field}.key", f'Secret "{ref.name}" has no key "{ref.key}"; add it', ref.key
-                )
-            try:
-                values[argument.name] = base64.b64decode(encoded, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
-                raise InvalidSpec(
-                    f"{field}.key", f'key "{ref.key}" of Secret "{ref.name}" is not text', ref.key
-                ) from None
-        return values
 
     async def _expire(self, seen: Object, now: datetime) -> timedelta | None:
         """Delete a finished run once its time is over; until then nothing about it changes any more."""

@@ -84,6 +84,11 @@ def test_a_condition_that_does_not_fit_is_an_error_that_quotes_it_and_the_result
     )
 
 
+@pytest.mark.parametrize(("success", "failure"), [("result.a > 0", "true"), ("true", "result.a > 0")])
+def test_a_condition_that_does_not_fit_is_an_error_whatever_the_other_one_says(success, failure):
+    assert judged([1], success, failure).phase == "Error"
+
+
 def test_a_phase_of_the_provider_stays_and_gets_an_end():
     assert judge(Metric(name="m"), Measurement(phase="Failed"), NOW).phase == "Failed"
     assert judge(Metric(name="m"), Measurement(phase="Error", message="x"), NOW).finished_at == NOW

@@ -1,7 +1,6 @@
 """The AnalysisRun controller against an API server, in virtual time."""
 
 import asyncio
-import json
 from datetime import timedelta
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from analysis.providers.answers import running, value
 from rollouts.api.analysis import Measurement
 from rollouts.kube.errors import Conflict, NotFound
-from rollouts.kube.resources import ANALYSIS_RUNS, SECRETS
+from rollouts.kube.resources import ANALYSIS_RUNS
 from tests.analysis.bench import KEY, NAMESPACE, Bench
 from tests.controller.api import virtually
 
@@ -153,6 +152,16 @@ async def test_a_run_that_is_gone_needs_nothing():
 
 
 @virtually
+async def test_a_run_that_is_being_deleted_is_left_alone():
+    bench = Bench({"m": [1]})
+    await bench.start({"name": "m"})
+    await bench.change({"metadata": {"finalizers": ["shop.test/hold"]}})
+    await bench.client.delete(ANALYSIS_RUNS, KEY.name, NAMESPACE)
+    assert await bench.look() is None
+    assert await bench.status() == {}
+
+
+@virtually
 async def test_an_unknown_provider_is_an_error_that_names_the_known_ones():
     bench = Bench()
     await bench.start({"name": "m", "provider": {"plugin": {"acme/x": {}}}})
@@ -183,70 +192,6 @@ async def test_a_decision_on_an_old_run_is_not_written():
     with pytest.raises(Conflict):
         await bench.reconciler.reconcile(KEY)
     assert await bench.status() == {}
-
-
-class Echo:
-    """A provider that gives back what it was asked, the way a careless one would."""
-
-    def __init__(self, clock):
-        self._clock = clock
-
-    async def measure(self, run, metric, previous):
-        now = self._clock()
-        url = metric.provider.web.url
-        seen = value(now, now, url, {"ResolvedPrometheusQuery": url})
-        return seen.model_copy(update={"message": f"saw {url}"})
-
-    async def terminate(self, run, metric, previous):
-        raise AssertionError
-
-
-@pytest.mark.parametrize(
-    ("token", "phase"), [("hunter2", "Successful"), ("hunter2'quoted", "Error"), ('hunter2"é', "Successful")]
-)
-@virtually
-async def test_a_secret_reaches_the_provider_and_nothing_else(token, phase):
-    bench = Bench()
-    bench.reconciler._providers = {"web": Echo(bench.clock)}
-    await bench.start(
-        {
-            "name": "m",
-            "provider": {"web": {"url": "http://x/?token={{args.token}}"}},
-            "successCondition": "result contains '{{args.token}}'",
-        },
-        args=[{"name": "token", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "token"}}}],
-    )
-    await bench.secret("keys", token=token)
-    await bench.look()
-    assert "hunter2" not in json.dumps(await bench.run())
-    assert "hunter2" not in str(bench.said.events)
-    (measurement,) = (await bench.metric())["measurements"]
-    assert measurement["phase"] == phase
-    assert "*****" in measurement["message"]
-    assert measurement["value"] == '"http://x/?token=*****"'
-    assert measurement["metadata"] == {"ResolvedPrometheusQuery": "http://x/?token=*****"}
-
-
-@virtually
-async def test_a_secret_that_is_missing_is_an_error_that_names_it_and_is_tried_again():
-    bench = Bench({"m": [1]})
-    await bench.start(
-        {"name": "m", "provider": {"web": {"url": "http://x/{{args.token}}"}}},
-        args=[{"name": "token", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "token"}}}],
-    )
-    await bench.look()
-    (measurement,) = (await bench.metric())["measurements"]
-    assert 'Secret "keys" not found; create it' in measurement["message"]
-    assert (await bench.metric())["evidence"]["reason"] == measurement["message"]
-    assert (await bench.metric())["evidence"]["query"] == "http://x/*****"
-    await bench.secret("keys", other="x")
-    await asyncio.sleep(10)
-    await bench.look()
-    assert 'Secret "keys" has no key "token"; add it' in (await bench.metric())["measurements"][-1]["message"]
-    await bench.client.patch(SECRETS, "keys", {"data": {"token": "dG9r"}}, NAMESPACE)
-    await asyncio.sleep(10)
-    await bench.look()
-    assert (await bench.status())["phase"] == "Successful"
 
 
 class Slow:
@@ -383,6 +328,25 @@ class Endless:
 
     async def terminate(self, run, metric, previous):
         return Measurement(phase=self._phase, message="gone", finished_at=self._clock())
+
+
+@pytest.mark.parametrize(("answer", "phase"), [(0, "Failed"), (1, "Inconclusive"), (None, "Error")])
+@virtually
+async def test_whatever_ends_a_run_early_a_metric_under_way_is_ended_too_and_says_so(answer, phase):
+    bench = Bench({"bad": [answer]})
+    endless = Endless(bench.clock, "Successful")
+    bench.reconciler._providers = {**bench.reconciler._providers, "job": endless}
+    job = {"job": {"spec": {"template": {"spec": {}}}}}
+    conditions = {"successCondition": "result > 1", "failureCondition": "result < 1"}
+    await bench.start(
+        {"name": "job", "provider": job}, {"name": "bad", "consecutiveErrorLimit": 0, **conditions}
+    )
+    await bench.look()
+    await bench.look()
+    assert (await bench.status())["phase"] == (await bench.metric("bad"))["phase"] == phase
+    ended = await bench.metric("job")
+    for told in (ended, *ended["measurements"]):
+        assert (told["phase"], told["message"]) == ("Successful", "Metric Terminated")
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,10 @@ ACTED_ON: dict[str, set[str]] = {
         *under(".spec.namespaceResourceBlacklist[]", "group kind name"),
     },
 }
+NO_EFFECT = {f"{METRIC}.provider.kayenta.lookback"}
+"""Upstream takes it and does nothing with it; here the measurement says so."""
 FOR_PEOPLE: dict[str, set[str]] = {
+    **dict.fromkeys(("AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"), NO_EFFECT),
     "Application": {
         *under(".spec.info[]", "name value"),
         *under(".operation.info[]", "name value"),

@@ -100,7 +100,7 @@ async def test_an_execution_that_never_completes_is_given_up_after_an_hour():
 
 
 @virtually
-async def test_a_run_that_is_ended_does_not_ask_any_more():
+async def test_a_run_that_is_ended_does_not_ask_any_more_and_is_successful_as_upstream():
     server = Kayenta(after=None)
     bench = await begun(server)
     await bench.look()
@@ -108,8 +108,31 @@ async def test_a_run_that_is_ended_does_not_ask_any_more():
     await bench.look()
     await bench.look()
     (measurement,) = (await bench.metric())["measurements"]
-    assert (measurement["phase"], measurement["message"]) == ("Inconclusive", "metric terminated")
+    assert (measurement["phase"], measurement["message"]) == ("Successful", "Metric Terminated")
+    status = await bench.status()
+    assert (status["phase"], status["message"], status["terminated"]) == (
+        "Successful",
+        "Run Terminated",
+        True,
+    )
     assert server.polls == []
+
+
+@virtually
+async def test_the_look_back_changes_nothing_and_the_measurement_says_so():
+    server = Kayenta()
+    bench = Bench()
+    spec = {**SPEC, "lookback": True}
+    await bench.start({**METRIC, "provider": {"kayenta": spec}})
+    restart(bench, server)
+    for _ in range(4):
+        await asyncio.sleep(await bench.look() or 0)
+    (measurement,) = (await bench.metric())["measurements"]
+    assert measurement["phase"] == "Successful"
+    assert measurement["metadata"] == {
+        "canaryExecutionId": "e1",
+        "lookback": "without effect: every scope names its start and its end",
+    }
 
 
 @virtually
