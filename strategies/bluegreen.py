@@ -128,7 +128,8 @@ def slots(seen: Observed, roles: Roles) -> tuple[Slot, ...]:
     found = []
     pre, post = strategy.pre_promotion_analysis, strategy.post_promotion_analysis
     started = status.blue_green.pre_promotion_analysis_run_status is not None
-    if pre is not None and (started or _preview_available(seen, new)):
+    ready = _preview_available(seen, new) and not active(seen, new)
+    if pre is not None and (started or ready):
         found.append(Slot(type="PrePromotion", analysis=pre, suffix="-pre"))
     if post is not None and active(seen, new):
         found.append(Slot(type="PostPromotion", analysis=post, suffix="-post"))

@@ -143,7 +143,7 @@ def _run(before: RolloutStatus, after: RolloutStatus, kind: RunType) -> tuple[Ev
     same = old is not None and old.name == new.name
     if same and old is not None and old.status == new.status:
         return ()
-    previous = old.status if same and old is not None and old.status else "NoPreviousStatus"
+    previous = old.status if same and old is not None else "NoPreviousStatus"
     message = f"{kind} Analysis Run '{new.name}' Status New: '{new.status}' Previous: '{previous}'"
     warning = new.status in {"Failed", "Error"}
     return (
