@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis import arguments
-from analysis.validation import matching, run_problems
+from analysis.validation import is_open, matching, run_problems
 from rollouts.api.analysis import (
     AnalysisRunSpec,
     AnalysisTemplate,
@@ -141,24 +141,10 @@ def new_run(
     Raises:
         InvalidSpec: templates or arguments do not fit; names template, field, value and remedy.
     """
-    template = flatten(
-        (
-            AnalysisTemplateRef(template_name=ref.template_name, cluster_scope=ref.cluster_scope)
-            for ref in analysis.templates
-        ),
-        find,
-    )
-    spec = AnalysisRunSpec(
-        metrics=template.metrics,
-        score=template.score,
-        args=arguments.merge(with_fields(template.args, owner), args),
-        dry_run=analysis.dry_run + template.dry_run,
-        measurement_retention=analysis.measurement_retention + template.measurement_retention,
-        baseline=baseline,
-    )
-    _require_unique_rules(spec.dry_run, spec.measurement_retention)
-    ended_by_proof = isinstance(analysis, StepAnalysis) and bool(analysis.advance)
-    require_valid(spec, endless=run_type == "Background" or ended_by_proof)
+    template = flatten(_roots(analysis), find)
+    merged = arguments.merge(with_fields(template.args, owner), args)
+    spec = _joined(analysis, template, merged, background=run_type == "Background")
+    spec = spec.model_copy(update={"baseline": baseline})
     extra = analysis.analysis_run_metadata
     all_labels = {
         **(labels or {}),
@@ -180,6 +166,51 @@ def new_run(
         },
         "spec": dump(spec),
     }
+
+
+def require_startable(analysis: RolloutAnalysis, find: Find, *, background: bool) -> None:
+    """See that a run can be made of an analysis, long before its time comes.
+
+    Values that are fields and hashes of that time are left open, with all that depends on them.
+
+    Args:
+        analysis: Of a rollout.
+        find: Looks templates up.
+        background: Whether it goes on beside the steps, so that its metrics need no end.
+
+    Raises:
+        InvalidSpec: as `new_run` would then.
+    """
+    template = flatten(_roots(analysis), find)
+    taken_later = {each.name for each in template.args if each.value_from and each.value_from.field_ref}
+    taken_later |= {each.name for each in analysis.args if each.value_from is not None}
+    known = {each.name: each.value for each in analysis.args if each.value is not None}
+    values = {**{name: f"{{{{args.{name}}}}}" for name in taken_later}, **known}
+    _joined(analysis, template, arguments.merge(template.args, values), background=background)
+
+
+def _roots(analysis: RolloutAnalysis) -> tuple[AnalysisTemplateRef, ...]:
+    return tuple(
+        AnalysisTemplateRef(template_name=ref.template_name, cluster_scope=ref.cluster_scope)
+        for ref in analysis.templates
+    )
+
+
+def _joined(
+    analysis: RolloutAnalysis, template: AnalysisTemplateSpec, args: tuple[Argument, ...], *, background: bool
+) -> AnalysisRunSpec:
+    """What a run of an analysis measures, seen to be valid."""
+    spec = AnalysisRunSpec(
+        metrics=template.metrics,
+        score=template.score,
+        args=args,
+        dry_run=analysis.dry_run + template.dry_run,
+        measurement_retention=analysis.measurement_retention + template.measurement_retention,
+    )
+    _require_unique_rules(spec.dry_run, spec.measurement_retention)
+    ended_by_proof = isinstance(analysis, StepAnalysis) and bool(analysis.advance)
+    require_valid(spec, endless=background or ended_by_proof)
+    return spec
 
 
 def owner_reference(owner: Object) -> Object:
@@ -213,6 +244,8 @@ def require_valid(spec: AnalysisRunSpec, *, endless: bool = True) -> None:
     for problem in run_problems(spec.model_copy(update={"metrics": tuple(resolved)}), endless=endless):
         raise problem
     names = [metric.name for metric in resolved]
+    if any(is_open(name) for name in names):
+        return
     matching([rule.metric_name for rule in spec.dry_run], names, "dryRun")
     matching([rule.metric_name for rule in spec.measurement_retention], names, "measurementRetention")
 

@@ -74,7 +74,7 @@ def _metric_problems(metrics: Sequence[Metric]) -> Iterator[InvalidSpec]:
         here = f".spec.metrics[{place}]"
         yield from _condition_problems(metric, here)
         web = metric.provider.web
-        if web is None or _open(web.json_path):
+        if web is None or is_open(web.json_path):
             continue
         try:
             jsonpath.parse(web.json_path)
@@ -87,7 +87,7 @@ def _condition_problems(metric: Metric, here: str) -> Iterator[InvalidSpec]:
         ("successCondition", metric.success_condition),
         ("failureCondition", metric.failure_condition),
     ):
-        if not condition or _open(condition):
+        if not condition or is_open(condition):
             continue
         try:
             check(condition)
@@ -99,7 +99,7 @@ def _condition_problems(metric: Metric, here: str) -> Iterator[InvalidSpec]:
 
 def _endless_problems(metrics: Sequence[Metric]) -> Iterator[InvalidSpec]:
     for place, metric in enumerate(metrics):
-        if effective_count(metric) is None:
+        if not is_open(str(metric.count)) and effective_count(metric) is None:
             yield InvalidSpec(
                 f".spec.metrics[{place}].count",
                 f'metric "{metric.name}" never ends: set count, or use it in a background analysis, or in a '
@@ -107,7 +107,7 @@ def _endless_problems(metrics: Sequence[Metric]) -> Iterator[InvalidSpec]:
             )
 
 
-def _open(text: str) -> bool:
+def is_open(text: str) -> bool:
     """Whether an argument still stands in the text, so that it cannot be judged yet."""
     return "{{" in text
 

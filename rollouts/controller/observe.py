@@ -36,7 +36,7 @@ def observe(store: Store, rollout: Rollout, now: datetime, problems: tuple[str, 
         store: what the cluster holds.
         rollout: the rollout, parsed.
         now: decides which ready pods have been so for minReadySeconds.
-        problems: what is wrong with the rollout itself; then its references are not looked at.
+        problems: what is wrong with the rollout, and with what it refers to.
 
     Raises:
         InvalidSpec: a router cannot make sense of the rollout.
@@ -56,7 +56,7 @@ def observe(store: Store, rollout: Rollout, now: datetime, problems: tuple[str, 
             if _controlled_by(obj, uid) and (run := _run(obj)) is not None
         ),
         weights=_weights(store, rollout),
-        problems=problems or references.problems(store, rollout),
+        problems=problems,
     )
 
 

@@ -49,11 +49,29 @@ def templates(rollout: Rollout) -> tuple[RolloutAnalysisTemplate, ...]:
 
 def analyses(rollout: Rollout) -> Iterator[RolloutAnalysis]:
     """Every analysis that the strategy asks for."""
+    return (analysis for _, analysis in analyses_by_field(rollout))
+
+
+BACKGROUND = ".spec.strategy.canary.analysis"
+"""The field of the analysis that goes on beside the steps."""
+
+
+def analyses_by_field(rollout: Rollout) -> Iterator[tuple[str, RolloutAnalysis]]:
+    """Every analysis that the strategy asks for, and the field that it stands in."""
     blue_green, canary = rollout.spec.strategy.blue_green, rollout.spec.strategy.canary
+    found: list[tuple[str, RolloutAnalysis | None]] = []
     if blue_green is not None:
-        yield from filter(None, (blue_green.pre_promotion_analysis, blue_green.post_promotion_analysis))
+        found = [
+            (".spec.strategy.blueGreen.prePromotionAnalysis", blue_green.pre_promotion_analysis),
+            (".spec.strategy.blueGreen.postPromotionAnalysis", blue_green.post_promotion_analysis),
+        ]
     if canary is not None:
-        yield from filter(None, (canary.analysis, *(step.analysis for step in canary.steps)))
+        found.append((BACKGROUND, canary.analysis))
+        found += [
+            (f".spec.strategy.canary.steps[{index}].analysis", step.analysis)
+            for index, step in enumerate(canary.steps)
+        ]
+    return ((field, analysis) for field, analysis in found if analysis is not None)
 
 
 def problems(store: Store, rollout: Rollout) -> tuple[str, ...]:

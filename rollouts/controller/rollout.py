@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import strategies
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object, dump
 from rollouts.api.rollout import Rollout
 from rollouts.api.validation import parse, validate_rollout
-from rollouts.controller import references, routes
+from rollouts.controller import references, routes, startable
 from rollouts.controller.execute import Executor, NameTaken
 from rollouts.controller.invalid import REASON, refused
 from rollouts.controller.labels import mine
@@ -49,7 +50,7 @@ class RolloutReconciler:
         self._recorder = recorder
         self._clock = clock
         self._instance_id = instance_id
-        self._judged: dict[Key, tuple[tuple[str, int], tuple[str, ...]]] = {}
+        self._judged: dict[Key, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {}
         store.keep(references.BY_NAME)
         store.keep(references.BY_NAME_IN_NAMESPACE)
 
@@ -96,14 +97,18 @@ class RolloutReconciler:
         return plan.requeue_after
 
     def _problems(self, rollout: Rollout) -> tuple[str, ...]:
-        """What validation finds in the spec: a quarter of a pass, so that the same one is judged once."""
-        metadata = rollout.metadata
-        key, spec = Key(metadata.namespace, metadata.name), (metadata.uid, metadata.generation)
-        before, problems = self._judged.get(key, (None, ()))
-        if before != spec:
+        """What is wrong with the spec, or else with what it refers to.
+
+        What costs as much as a pass, the spec and its templates joined, is judged once for each version.
+        """
+        metadata, templates = rollout.metadata, startable.versions(self._store, rollout)
+        key, version = Key(metadata.namespace, metadata.name), (metadata.uid, metadata.generation, templates)
+        before, problems, unstartable = self._judged.get(key, (None, (), ()))
+        if before != version:
             problems = tuple(str(problem) for problem in validate_rollout(rollout, plugins=ROUTERS))
-            self._judged[key] = spec, problems
-        return problems
+            unstartable = () if problems else startable.problems(self._store, rollout)
+            self._judged[key] = version, problems, unstartable
+        return problems or references.problems(self._store, rollout) or unstartable
 
     async def _refuse(self, obj: Object, message: str, now: datetime) -> timedelta:
         if await write_status(self._client, ROLLOUTS, obj, refused(obj, message, now)):

@@ -105,12 +105,19 @@ async def test_a_finished_run_is_not_touched_again():
         (1, {"secondsAfterFailure": 60}, None),
         (0, {"secondsAfterFailure": 60}, 60),
         (0, {"secondsAfterCompletion": 30}, 30),
+        (0, {"secondsAfterSuccess": 60}, None),
+        (0, {"secondsAfterSuccess": 60, "secondsAfterCompletion": 30}, 30),
+        (1, {"secondsAfterFailure": 60, "secondsAfterCompletion": 30}, 30),
+        (0, {"secondsAfterFailure": 60, "secondsAfterCompletion": 30}, 60),
+        ("no number", {"secondsAfterFailure": 60, "secondsAfterSuccess": 60}, None),
+        ("no number", {"secondsAfterFailure": 60, "secondsAfterCompletion": 30}, 30),
     ],
 )
 @virtually
 async def test_a_finished_run_is_deleted_when_its_time_is_over(value, ttl, seconds):
     bench = Bench({"m": [value]})
-    await bench.start({"name": "m", "successCondition": "result > 0"}, ttlStrategy=ttl)
+    metric = {"name": "m", "successCondition": "result > 0", "consecutiveErrorLimit": 0}
+    await bench.start(metric, ttlStrategy=ttl)
     await bench.look()
     assert await bench.look() == seconds
     await asyncio.sleep(seconds or 0)

@@ -15,7 +15,16 @@ from strategies.revisions import pod_hash
 from tests.faults.cluster import job_check
 from tests.faults.model import Fault, ResetAfter, ResetBefore, is_write
 from tests.faults.transport import Faulty
-from tests.world.simulated import GATED, deployed, ingress, rollout, routed, service, simulated
+from tests.world.simulated import (
+    GATED,
+    deployed,
+    ingress,
+    rollout,
+    routed,
+    service,
+    simulated,
+    success_rate,
+)
 
 
 async def settled(world: World) -> tuple[object, ...]:
@@ -160,6 +169,21 @@ async def test_a_missing_service_is_named_and_the_rollout_goes_on_once_it_is_the
     await world.run(minutes=1)
     assert world.phase("shop") == "Healthy"
     assert all(each["type"] != "InvalidSpec" for each in world.status("shop")["conditions"])
+
+
+@simulated
+async def test_templates_that_do_not_go_together_are_named_before_any_update_needs_them(world: World) -> None:
+    names = ("success-rate", "again")
+    twice = {"analysis": {"templates": [{"templateName": name} for name in names]}}
+    template = success_rate("again")
+    await world.apply(*routed({"setWeight": 10}, twice), template)
+    await world.run(seconds=10)
+    assert world.phase("shop") == "Degraded"
+    assert "two metrics have the same name 'success-rate'" in world.status("shop")["message"]
+    template["spec"]["metrics"][0]["name"] = "again"
+    await world.apply(template)
+    await world.run(minutes=1)
+    assert world.phase("shop") == "Healthy"
 
 
 @simulated
