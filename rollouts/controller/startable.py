@@ -35,16 +35,16 @@ def problems(store: Store, rollout: Rollout) -> tuple[str, ...]:
     return tuple(found)
 
 
-def versions(store: Store, rollout: Rollout) -> tuple[tuple[Name, str], ...]:
-    """The templates that a rollout names, and those that they name, each with its version; "" if missing."""
-    seen: dict[Name, str] = {}
+def versions(store: Store, rollout: Rollout) -> tuple[tuple[Name, str | None], ...]:
+    """The templates that a rollout names, and those that they name, and their versions; None if missing."""
+    seen: dict[Name, str | None] = {}
     left = [(ref.cluster_scope, ref.template_name) for ref in references.templates(rollout)]
     while left:
         name = left.pop()
         if name in seen:
             continue
         template = _get(store, rollout.metadata.namespace, name)
-        seen[name] = template["metadata"].get("resourceVersion", "") if template is not None else ""
+        seen[name] = template["metadata"].get("resourceVersion", "") if template is not None else None
         left += _nested(template or {})
     return tuple(seen.items())
 

@@ -119,6 +119,16 @@ def test_an_argument_that_a_template_wants_and_nobody_gives(tmp_path: Path) -> N
     assert 'AnalysisTemplate "rate" wants the argument "service"' in found
 
 
+def test_templates_that_do_not_go_together(tmp_path: Path) -> None:
+    nested = TEMPLATE + "  templates: [{templateName: more}]"
+    assert lint(tmp_path, GOOD, nested).exit_code == 0, "the other one may be elsewhere"
+    (found,) = lines(
+        lint(tmp_path, GOOD, nested, TEMPLATE.replace("{name: rate}", "{name: more}", 1)), tmp_path
+    )
+    assert found.startswith("all.yaml:1: Rollout/shop: .spec.strategy.canary.steps[1].analysis.templates: ")
+    assert "two metrics have the same name" in found
+
+
 def test_an_ingress_that_sends_to_a_port_its_service_lacks(tmp_path: Path) -> None:
     found = lines(lint(tmp_path, GOOD, SERVICES, INGRESS.replace("number: 80", "number: 8080")), tmp_path)
     assert len(found) == 1

@@ -127,6 +127,6 @@ def test_a_template_that_changes_comes_or_goes_however_deep_is_noticed() -> None
     web = rollout("a", "!c")
     found = store(template("a", templates=[{"templateName": "b"}]))
     before = versions(found, web)
-    assert dict(before) == {(False, "a"): "1", (False, "b"): "", (True, "c"): ""}
+    assert dict(before) == {(False, "a"): "1", (False, "b"): None, (True, "c"): None}
     found.put(ANALYSIS_TEMPLATES, template("b", version="7", templates=[{"templateName": "a"}]))
-    assert dict(versions(found, web)) == {(False, "a"): "1", (False, "b"): "7", (True, "c"): ""}
+    assert dict(versions(found, web)) == {(False, "a"): "1", (False, "b"): "7", (True, "c"): None}

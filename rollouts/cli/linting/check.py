@@ -20,7 +20,7 @@ from rollouts.api.validation import (
     validate_rollout,
 )
 from rollouts.cli.linting.finding import Document, Finding, finding
-from rollouts.controller import references
+from rollouts.controller import references, startable
 from rollouts.gitops.lint import lint
 from rollouts.kube import resources
 from rollouts.kube.resources import Resource
@@ -105,13 +105,17 @@ def _references(documents: Sequence[Document], rollouts: list[tuple[Document, Ro
         placed = rollout.model_copy(
             update={"metadata": metadata.model_copy(update={"namespace": metadata.namespace or _NAMESPACE})}
         )
+        told: list[str] = []
         for sentence in references.problems(store, placed):
             kind = sentence.partition(" ")[0]
             # A kind of which the files hold nothing is kept elsewhere; ports are judged with all ingresses.
             if (" not found" in sentence and kind not in held) or " sends to port " in sentence:
                 continue
-            yield finding(document, sentence)
-        for sentence in _arguments(store, placed):
+            told.append(sentence)
+        told += _arguments(store, placed)
+        if not told and None not in dict(startable.versions(store, placed)).values():
+            told += startable.problems(store, placed)
+        for sentence in told:
             yield finding(document, sentence)
 
 
