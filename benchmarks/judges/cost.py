@@ -9,7 +9,7 @@ from analysis.judges.sequential.judge import judge
 from benchmarks.judges.latency import EDGES
 from rollouts.api.judges import SequentialJudge
 
-METRICS, LOOKS, ROUNDS = 10, 40, 7
+METRICS, LOOKS, ROUNDS = 10, 40, 25
 
 Arm = Mapping[str, object]
 

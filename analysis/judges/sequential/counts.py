@@ -8,8 +8,9 @@ of a look with fractions are taken as `EXTRAPOLATED` of what they say, see there
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,12 +100,13 @@ def read(value: str) -> Look:
     for name, arm in (("canary", canary), (against, reference)):
         if arm.requests <= 0:
             raise NoTraffic(f"{name} had no requests")
+    numbers: Iterable[Any] = chain.from_iterable(signals.values())
     return Look(
         against=against,
         canary_requests=canary.requests,
         reference_requests=reference.requests,
         signals=signals,
-        fractional=any(number % 1 for each in signals.values() for number in each),
+        fractional=not all(map(float.is_integer, numbers)),
     )
 
 

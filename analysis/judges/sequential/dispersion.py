@@ -62,16 +62,19 @@ def ratio(seen: Dispersion) -> float | None:
     return canary / reference if reference else None
 
 
-def factor(seen: Dispersion, variance: float = PRIOR_VARIANCE) -> Numbers:
+def factors(seen: Dispersion) -> tuple[Numbers, Numbers]:
     """By how much to divide the logarithm of evidence; 1 where the looks vary as chance has it, or less.
 
-    Args:
-        seen: The looks.
-        variance: See PRIOR_VARIANCE.
+    Returns:
+        The factor with what is assumed before anything is seen, and the one by what was seen alone.
     """
     each = seen.information / maximum(seen.looks, 1.0)
-    prior = minimum(1 + variance * each, MOST_PRIOR)
-    return maximum((PRIOR_LOOKS * prior + seen.spread) / (PRIOR_LOOKS + seen.freedom), 1.0)
+    prior = minimum(1 + PRIOR_VARIANCE * each, MOST_PRIOR)
+    freedom = PRIOR_LOOKS + seen.freedom
+    return (
+        maximum((PRIOR_LOOKS * prior + seen.spread) / freedom, 1.0),
+        maximum((PRIOR_LOOKS + seen.spread) / freedom, 1.0),
+    )
 
 
 def add(

@@ -63,10 +63,9 @@ def weigh(tally: Tally, max_error_rate: float, negligible: float, *, guarded: bo
         negligible: The rate below which it is good, whatever the reference does; 0 for none.
         guarded: Whether overdispersion discounts.
     """
-    divisor = dispersion.factor(tally.dispersion) if guarded else 1.0
     # By what was seen alone: a canary that is down is no cluster, unless there were such clusters, and a
     # wrong proof costs less than a wrong abort.
-    measured = dispersion.factor(tally.dispersion, variance=0) if guarded else 1.0
+    divisor, measured = dispersion.factors(tally.dispersion) if guarded else (1.0, 1.0)
     requests, bad = tally.totals.canary_requests, tally.totals.canary_bad
     harm = discounted(log_sum(tally.points[..., HARM]), divisor)
     down = discounted(reduce(log_add, map(operator.add, tally.gross, gross.WEIGHTS)), measured)

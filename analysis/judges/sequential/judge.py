@@ -97,16 +97,10 @@ def _add(effects: Effects, before: State | None, look: Look, at: datetime) -> tu
     known = [name for name in seen.signals if name in look.signals]
     if not known:
         raise BadCounts(f"counts of {', '.join(look.signals)} cannot join those of {', '.join(seen.signals)}")
-    total = tally.add(
-        effects,
-        seen.tally,
-        _aligned(look, seen.signals),
-        counts.EXTRAPOLATED if look.fractional else 1.0,
-        of_errors=counts.of_errors(seen.signals),
-        later=before is not None,
-    )
-    if before is None and ERRORS not in seen.signals:
-        total = tally.gather(total)
+    scale, of_errors = counts.EXTRAPOLATED if look.fractional else 1.0, counts.of_errors(seen.signals)
+    total = tally.add(effects, seen.tally, _aligned(look, seen.signals), scale, of_errors)
+    if before is None:
+        total = tally.begun(total, of_errors)
     after = State(seen.signals, seen.telling, total, seen.looks + 1, look.against, at)
     dropped = len(known) < len(seen.signals)
     return after, f"only {', '.join(known)} could be compared this time; " if dropped else ""

@@ -55,10 +55,10 @@ def follow(terms: Terms, looks: Iterable[Counts], signals: tuple[str, ...] = (ER
         least, most = (share * look.reference_requests for share in TELLING)
         chosen = errors | ((least <= look.reference_bad) & (look.reference_bad < most))
         telling = np.where(first, chosen, telling)
-        seen = tally.add(terms.effects, seen, look, of_errors=errors, later=~first)
-        if first.any() and ERRORS not in signals:
-            gathered = tally.gather(seen).points
-            seen = seen._replace(points=np.where(first[..., None], gathered, seen.points))
+        seen = tally.add(terms.effects, seen, look, of_errors=errors)
+        if first.any():
+            points = tally.begun(seen, errors).points
+            seen = seen._replace(points=np.where(first[..., None], points, seen.points))
         found = findings(terms, State(signals, telling, seen))
         failed = np.where((failed < 0) & (found.harm >= bound), number, failed)
         proven = np.where((proven < 0) & (failed < 0) & (found.proof >= bound), number, proven)

@@ -6,6 +6,7 @@ believed, and the test starts anew. That costs evidence and never adds any.
 
 import math
 from datetime import datetime
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +60,7 @@ def write(effects: Effects, state: State) -> str:
         "looks": state.looks,
         "against": state.against,
         "at": state.at.isoformat() if state.at else None,
-        "telling": [name for name, tells in zip(state.signals, telling, strict=True) if tells],
+        "telling": [*compress(state.signals, telling)],
         "signals": dict(zip(state.signals, _rows(state.tally), strict=True)),
     }
     return orjson.dumps(body).decode()

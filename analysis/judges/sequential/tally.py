@@ -80,9 +80,7 @@ def add(
     seen: Tally,
     look: Counts,
     scale: float = 1.0,
-    *,
     of_errors: Flags = True,
-    later: Flags = True,
 ) -> Tally:
     """The sums with one more look. Where an arm had no requests, it says nothing and nothing changes.
 
@@ -92,17 +90,13 @@ def add(
         look: The counts.
         scale: How much of them was really seen.
         of_errors: Whether errors are counted, rather than an edge of a histogram.
-        later: Whether this is not the first look, which chose what edges are telling and proves nothing of
-            them.
     """
     told = (look.canary_requests > 0) & (look.reference_requests > 0)
     counted = look if told is True else Counts(*[each * told for each in look])
     canary, reference = counted.canary_bad * scale, counted.reference_bad * scale
     requests = counted.canary_requests + counted.reference_requests
     share = counted.canary_requests / maximum(requests, TINY)
-    more = _likelihood(effects, canary, reference, share)
-    more[..., PROOF] *= of_errors | later
-    points = _placed(seen, of_errors) + more
+    points = _placed(seen, of_errors) + _likelihood(effects, canary, reference, share)
     down = gross.evidence(effects.max_ratio, seen.totals, counted)
     return Tally(
         totals=Counts(*map(operator.add, seen.totals, counted)),
@@ -124,14 +118,16 @@ def _placed(seen: Tally, of_errors: Flags) -> Floats:
     return points
 
 
-def gather(seen: Tally) -> Tally:
-    """After the first look of a histogram: without stakes on edges at which nothing can be worse."""
-    totals = seen.totals
-    if seen.points.ndim == 1:
-        return seen  # There is no other edge for them.
-    possible = np.asarray(totals.reference_bad <= stakes.POSSIBLE * totals.reference_requests)
-    points = seen.points.copy()
-    points[..., HARM] = stakes.gathered(points[..., HARM], possible).round(DIGITS)
+def begun(seen: Tally, of_errors: Flags) -> Tally:
+    """After the first look, which chose what edges of a histogram are telling: it proves nothing of them.
+
+    And without errors, there are no stakes on edges at which nothing can be worse.
+    """
+    totals, points = seen.totals, seen.points.copy()
+    points[..., PROOF] = where(of_errors, points[..., PROOF], 0.0)
+    if points.ndim > 1 and not some(of_errors):
+        possible = np.asarray(totals.reference_bad <= stakes.POSSIBLE * totals.reference_requests)
+        points[..., HARM] = stakes.gathered(points[..., HARM], possible).round(DIGITS)
     return seen._replace(points=points)
 
 

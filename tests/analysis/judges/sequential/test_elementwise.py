@@ -54,15 +54,10 @@ def test_one_metric_comes_to_what_it_comes_to_in_an_array_of_many(spec, seen, of
     one, many = tally.nothing(terms.effects), tally.nothing(terms.effects, (1,))
     for number, look in enumerate(seen):
         plain, arrays = Counts(*map(float, look)), Counts(*(np.array([float(each)]) for each in look))
-        one = tally.add(terms.effects, one, plain, scale, of_errors=of_errors, later=number > 0)
-        many = tally.add(
-            terms.effects,
-            many,
-            arrays,
-            scale,
-            of_errors=np.array([of_errors]),
-            later=np.array([number > 0]),
-        )
+        one = tally.add(terms.effects, one, plain, scale, of_errors)
+        many = tally.add(terms.effects, many, arrays, scale, np.array([of_errors]))
+        if number == 0:
+            one, many = tally.begun(one, of_errors), tally.begun(many, np.array([of_errors]))
         assert one.points == pytest.approx(many.points[0], rel=1e-9, abs=1e-9)
         for name in ("totals", "gross", "dispersion"):
             for number_of_one, array in zip(getattr(one, name), getattr(many, name), strict=True):
