@@ -16,7 +16,7 @@ from strategies.templates import pod_hash
 
 NAMESPACE = "fleet"
 NODE = "node"
-"""Of all pods: none is scheduled, and without one the endpoints of a Service would fail and be retried."""
+"""Of all pods: there is no scheduler."""
 STEPS = ({"setWeight": 10}, {"pause": {"duration": "2s"}}, {"setWeight": 50}, {"pause": {"duration": "2s"}})
 PAUSES = 4.0
 """Seconds of the steps above."""

@@ -14,7 +14,7 @@ from rollouts.api.meta import Object
 from rollouts.embedded.pods.runner import Address
 from rollouts.embedded.pods.status import ContainerState, pod_status
 from rollouts.embedded.workloads.cache import Cache, Key, key_of
-from rollouts.kube.errors import ApiError
+from rollouts.kube.errors import ApiError, Unreachable
 from rollouts.kube.http import connect
 from rollouts.kube.resources import PODS, Resource
 
@@ -59,6 +59,8 @@ class ReadyPods:
                 await self._look(key)
             except ApiError:  # it has changed, or is gone: its next state comes by itself
                 continue
+            except Unreachable:  # of so many requests some get no answer in time
+                self._waiting[key] = None
 
     async def _look(self, key: Key) -> None:
         pod = self._cache.get(PODS, key)
@@ -96,6 +98,9 @@ async def main(kubeconfig: str) -> None:
     work = [asyncio.ensure_future(each) for each in (cache.run(), ReadyPods(cache).run())]
     try:
         await asyncio.wait([*work, asyncio.ensure_future(told.wait())], return_when="FIRST_COMPLETED")
+        for task in work:
+            if task.done():
+                task.result()
     finally:
         for task in work:
             task.cancel()

@@ -15,6 +15,8 @@ from tests.controlplane.plane import ControlPlane
 
 _START = 30.0
 """Seconds."""
+_NO_ENDPOINTS = ("endpoints-controller", "endpointslice-controller", "endpointslice-mirroring-controller")
+"""They look at all Services of a namespace for each event of a pod; 10,000 in one would hold up the rest."""
 
 
 Grow = Callable[[Client, int, int], Awaitable[None]]
@@ -51,7 +53,7 @@ def kubernetes(folder: Path) -> Iterator[Server]:
     found = programs.find()
     home = folder / "plane"
     home.mkdir()
-    with ControlPlane(home, found) as plane:
+    with ControlPlane(home, found, without=_NO_ENDPOINTS) as plane:
         install(plane.kubeconfig, found.gateway_api)
         pods = Process.start("benchmarks.controller.pods", str(plane.kubeconfig), log=folder / "pods.log")
         try:

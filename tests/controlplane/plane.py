@@ -43,10 +43,17 @@ class ControlPlane:
         programs: what is started.
         audit: the folder for what the controller's account asks for; by default inside the other.
         flags: further ones of kube-apiserver.
+        without: controllers of kube-controller-manager that are not to run.
     """
 
     def __init__(
-        self, folder: Path, programs: Programs, *, audit: Path | None = None, flags: Sequence[str] = ()
+        self,
+        folder: Path,
+        programs: Programs,
+        *,
+        audit: Path | None = None,
+        flags: Sequence[str] = (),
+        without: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self._keep = bool(os.environ.get("ROLLOUTS_TEST_KEEP"))
@@ -57,6 +64,7 @@ class ControlPlane:
         self.audit = audit or folder / "audit"
         """A folder: what the controller's account asked for, a JSON object a line."""
         self._flags = tuple(flags)
+        self._without = (*_DISABLED_CONTROLLERS, *without)
         self._etcd_port, self._peer_port = free_port(), free_port()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -224,7 +232,7 @@ class ControlPlane:
             f"--root-ca-file={self._file('ca.crt')}",
             f"--cluster-signing-cert-file={self._file('ca.crt')}",
             f"--cluster-signing-key-file={self._file('ca.key')}",
-            f"--controllers=*,{','.join(f'-{name}' for name in _DISABLED_CONTROLLERS)}",
+            f"--controllers=*,{','.join(f'-{name}' for name in self._without)}",
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
         )
