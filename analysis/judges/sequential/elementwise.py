@@ -110,6 +110,11 @@ def some(flags: Flags) -> bool:
     return bool(flags.any()) if isinstance(flags, np.ndarray) else flags
 
 
+def part(numbers: Floats, place: int) -> Numbers:
+    """Of the last axis one; one number, if there is no other axis."""
+    return numbers[..., place] if numbers.ndim > 1 else float(numbers[place])
+
+
 def column(values: Numbers | Flags) -> NDArray[Any] | float:
     """With one more axis, over which something else is an array."""
     return values[..., None] if isinstance(values, np.ndarray) else values

@@ -14,7 +14,7 @@ import numpy as np
 from analysis.judges.sequential import dispersion, gross
 from analysis.judges.sequential.counts import EXTRAPOLATED
 from analysis.judges.sequential.effects import GRID, HARM, OTHERS, PROOF, Effects
-from analysis.judges.sequential.elementwise import Floats, Numbers, log_add, log_sum, where
+from analysis.judges.sequential.elementwise import Floats, Numbers, log_add, log_sum, part, where
 from analysis.judges.sequential.tally import Tally
 
 MIXTURE, GROSS, OWN = math.log(0.93), math.log(0.05), math.log(0.02)
@@ -73,7 +73,7 @@ def weigh(tally: Tally, max_error_rate: float, negligible: float, *, guarded: bo
     if max_error_rate < 1:
         own = discounted(gross.own_rate(max_error_rate, requests, bad), measured)
         down = log_add(down, OWN + own)
-    proof = discounted(tally.points[..., PROOF], measured)
+    proof = discounted(part(tally.points, PROOF), measured)
     good = proof
     if negligible > 0:
         rare = discounted(gross.rare(negligible, _seen(requests), bad), measured)

@@ -19,7 +19,7 @@ from analysis.judges.sequential.elementwise import (
     where,
 )
 from analysis.judges.sequential.state import State
-from rollouts.api.analysis import ArmCounts, Evidence
+from rollouts.api.analysis import Evidence
 from rollouts.api.judges import SequentialJudge
 
 Outcome = Literal["failed", "proven", "undecided"]
@@ -116,8 +116,8 @@ def explain(terms: Terms, state: State, found: Findings, verdict: Outcome) -> Ev
     return Evidence(
         judge="sequential",
         against=state.against,
-        canary=ArmCounts(requests=totals.canary_requests, bad=totals.canary_bad),
-        reference=ArmCounts(requests=totals.reference_requests, bad=totals.reference_bad),
+        canary={"requests": totals.canary_requests, "bad": totals.canary_bad},
+        reference={"requests": totals.reference_requests, "bad": totals.reference_bad},
         ratio=None if ratio is None else _digits(ratio),
         ratio_at_least=bounds.at_least,
         ratio_at_most=bounds.at_most,
