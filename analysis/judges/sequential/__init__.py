@@ -18,8 +18,8 @@ difference that is no regression, such as a cold start that outlasts warmUp, aga
 help; counts that are no counts, such as rates, or `increase` over fewer than four scrapes; and a share of
 requests that the versions get not at random, such as by user.
 **Checked by** tests/analysis/judges/sequential: test_promise.py by simulation with fixed seeds, and by
-sums over everything that can come of a look; test_properties.py for what must never happen; and by `make
-bench-judges`.
+sums over everything that can come of a look; test_properties.py for what must never happen;
+test_elementwise.py, that one metric comes to what it comes to among many; and by `make bench-judges`.
 **Sources**: Lindon and Malek, NeurIPS 2022 (arXiv 2011.03567), for counts of two arms under any shared
 intensity; Turner, Ly and Grünwald (2106.02693) for e-variables of two Bernoulli streams; Ville 1939;
 Howard, Ramdas and others, Annals of Statistics 2021, for confidence sequences; Wedderburn 1974 for the
