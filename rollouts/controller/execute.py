@@ -24,7 +24,7 @@ from rollouts.controller.labels import (
 from rollouts.controller.proofs import find_template
 from rollouts.controller.status import difference
 from rollouts.kube.client import Client
-from rollouts.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound, TooManyRequests
+from rollouts.kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
     REPLICA_SETS,
@@ -149,10 +149,23 @@ class Executor:
         await self._create(REPLICA_SETS, replica_set(obj, self.rollout, action))
 
     async def _create(self, resource: Resource, body: Object) -> None:
+        await self._require_owner()
         try:
             await self.client.create(resource, body, self._namespace)
         except AlreadyExists:
             await self._require_own(resource, body["metadata"]["name"])
+
+    async def _require_owner(self) -> None:
+        """See that the rollout is still there: what one that is gone owns is collected, and would be made anew.
+
+        Raises:
+            NotFound, Conflict: it is gone, or another has its name; looked at again with growing delay, until
+                the watch has told as much.
+        """
+        ours = self.rollout.metadata
+        found = (await self.client.get(ROLLOUTS, ours.name, ours.namespace))["metadata"]
+        if found["uid"] != ours.uid or "deletionTimestamp" in found:
+            raise Conflict(409, {"message": f'Rollout "{ours.name}" with uid {ours.uid} is gone'})
 
     async def _require_own(self, resource: Resource, name: str) -> None:
         """See that what has the name already is the rollout's own, of an earlier pass."""

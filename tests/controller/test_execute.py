@@ -7,13 +7,13 @@ import pytest
 
 from rollouts.api.canary import RolloutAnalysis, RolloutAnalysisTemplate
 from rollouts.api.crd import crds
-from rollouts.api.meta import format_time
+from rollouts.api.meta import Object, format_time
 from rollouts.api.rollout import Rollout
 from rollouts.controller.execute import Done, Executor, NameTaken
 from rollouts.controller.observe import observe
 from rollouts.embedded.virtual_time import START
 from rollouts.kube.client import Client
-from rollouts.kube.errors import NotFound
+from rollouts.kube.errors import Conflict, NotFound
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
     ANALYSIS_TEMPLATES,
@@ -61,6 +61,10 @@ class Place:
         return cls(client)
 
     async def do(self, *actions: model.Action) -> Done:
+        return await self.do_as_seen(await self.client.get(ROLLOUTS, "shop", "default"), *actions)
+
+    async def do_as_seen(self, obj: Object, *actions: model.Action) -> Done:
+        """Do what was decided when the rollout was as it was seen."""
         store = Writer()
         for resource in (
             ROLLOUTS,
@@ -72,7 +76,6 @@ class Place:
             PODS,
         ):
             store.replace(resource, (await self.client.list(resource, "default"))["items"])
-        obj = await self.client.get(ROLLOUTS, "shop", "default")
         parsed = Rollout.model_validate(obj)
         seen = observe(store, parsed, START)
         return await Executor(client=self.client, store=store, rollout=parsed, seen=seen).run(obj, actions)
@@ -93,6 +96,22 @@ async def test_a_replica_set_is_made_empty_owned_and_marked() -> None:
     assert made["metadata"]["annotations"] == {"team": "shop", "rollout.argoproj.io/revision": "3"}
     (owner,) = made["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"], owner["controller"]) == ("Rollout", "shop", True)
+
+
+@virtually
+async def test_nothing_is_made_for_a_rollout_that_is_gone_or_another_of_its_name() -> None:
+    place = await Place.make()
+    seen = await place.client.get(ROLLOUTS, "shop", "default")
+    await place.client.delete(ROLLOUTS, "shop", "default")
+    with pytest.raises(NotFound):
+        await place.do_as_seen(seen, CREATE)
+    kept = {
+        key: seen["metadata"][key] for key in ("name", "labels", "annotations") if key in seen["metadata"]
+    }
+    await place.client.create(ROLLOUTS, {**seen, "metadata": kept}, "default")
+    with pytest.raises(Conflict, match="is gone"):
+        await place.do_as_seen(seen, CREATE)
+    assert (await place.client.list(REPLICA_SETS, "default"))["items"] == []
 
 
 @virtually

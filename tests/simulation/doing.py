@@ -162,6 +162,8 @@ class Doing:
         underway = view.observed and new is not None and new.version == view.version
         underway = underway and view.current != view.stable != ""
         match command.verb:
+            case "abort" if seen.aborted:
+                pass  # nothing is written, so whatever is yet to take the abort back still does
             case "abort":
                 self._past.last_told = "abort" if underway else ""
             case "promote-full":
