@@ -156,7 +156,7 @@ class Executor:
             await self._require_own(resource, body["metadata"]["name"])
 
     async def _require_owner(self) -> None:
-        """See that the rollout is still there: what one that is gone owns is collected, and would be made anew.
+        """See that the rollout is still there: what one that is gone owns is collected, and made anew.
 
         Raises:
             NotFound, Conflict: it is gone, or another has its name; looked at again with growing delay, until
