@@ -131,15 +131,18 @@ def readiness(seen: Observed, roles: Roles) -> tuple[Action, ...]:
 
 
 def expired_history(seen: Observed, roles: Roles, needed: frozenset[str]) -> tuple[DeleteReplicaSet, ...]:
-    """Old empty ReplicaSets beyond the history limit, oldest first; none that `needed` names by hash."""
+    """Empty ReplicaSets older than the history limit keeps, oldest first; none that `needed` names by hash.
+
+    An old one that still runs counts, too, as for a Deployment: it is among those that will be kept.
+    """
     limit = seen.rollout.spec.revision_history_limit
     kept = HISTORY_LIMIT if limit is None else limit
-    empty = [
-        each
-        for each in sorted(roles.others, key=lambda each: (each.revision, each.created))
+    oldest_first = sorted(roles.others, key=lambda each: (each.revision, each.created))
+    return tuple(
+        DeleteReplicaSet(name=each.name)
+        for each in oldest_first[: max(0, len(oldest_first) - kept)]
         if each.desired == 0 and each.current == 0 and each.pod_hash not in needed
-    ]
-    return tuple(DeleteReplicaSet(name=each.name) for each in empty[: max(0, len(empty) - kept)])
+    )
 
 
 def goes_back(roles: Roles) -> bool:

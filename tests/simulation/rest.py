@@ -96,7 +96,10 @@ def _cleaned_up(view: View) -> Iterator[str]:
             yield f"nothing is under way, and {run.name} goes on"
     limit = view.spec.get("revisionHistoryLimit", 10)
     old = [each for each in view.sets if each not in (view.current, view.stable)]
-    if len(old) > limit:
+    beyond = sorted(old, key=lambda each: view.sets[each].revision)[: max(0, len(old) - limit)]
+    # One with pods may go on, as while somebody holds the rollout, and one that is selected must be there.
+    selected = view.selectors.values()
+    if any(not view.sets[each].replicas and each not in selected for each in beyond):
         yield f"{len(old)} old ReplicaSets are kept, and revisionHistoryLimit is {limit}"
 
 

@@ -93,6 +93,13 @@ def compared(reason: str = "InconclusiveAnalysisRun", **more: Any) -> View:
         (world(rollout(PAUSED, **PAUSE)), Past()),
         (world(rollout(status(stableRS="old", phase="Paused"), paused=True)), Past()),
         (world(rollout({**PAUSED, "pauseConditions": [{"reason": "InconclusiveAnalysisRun"}]})), Past()),
+        (
+            promoted(
+                rollout=rollout(status(phase="Paused"), paused=True, revisionHistoryLimit=1),
+                sets={"new": NEW, "old": replace(OLD, revision=0, replicas=2), "third": OLD},
+            ),
+            Past(),
+        ),
     ],
     ids=[
         "compared",
@@ -104,6 +111,7 @@ def compared(reason: str = "InconclusiveAnalysisRun", **more: Any) -> View:
         "pause step",
         "paused by hand",
         "in doubt, and its weight taken by hand",
+        "paused by hand, and an old version beyond the history has its pods still",
     ],
 )
 def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> None:
@@ -158,6 +166,14 @@ def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> No
             world(rollout(ABORTED, revisionHistoryLimit=0), sets={**TWO, "third": replace(OLD, revision=3)}),
             BY_HAND,
             "1 old ReplicaSets are kept",
+        ),
+        (
+            promoted(
+                rollout=rollout(status(phase="Paused"), paused=True, revisionHistoryLimit=1),
+                sets={"new": NEW, "old": replace(OLD, revision=0), "third": replace(OLD, replicas=2)},
+            ),
+            Past(),
+            "2 old ReplicaSets are kept",
         ),
         (promoted(), Past(condemned={"new": (0.0, Fraction(0))}), "the analysis of v2 failed"),
         (promoted(), Past(last_told="abort"), "and it is promoted all the same"),

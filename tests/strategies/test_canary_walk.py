@@ -256,6 +256,15 @@ def test_history_keeps_the_last_revisions_and_their_runs():
     assert {run.pod_hash for run in world.runs.values()} == {world.hash_of("v3"), world.hash_of("v4")}
 
 
+def test_an_old_revision_that_still_runs_counts_as_one_that_history_keeps():
+    world = deployed(routed(GATE), spec={"revisionHistoryLimit": 1})
+    world.verdicts |= dict.fromkeys(("v2", "v3", "v4"), "Successful")
+    for version in ("v2", "v3"):
+        world.ship(version).until(done)
+    world.run(60).ship("v4").until(lambda each: each.status.stable_rs == each.hash_of("v4")).run(5)
+    assert (world.size("v3"), {each.revision for each in world.sets.values()}) == (10, {3, 4})
+
+
 def test_replicas_left_out_are_written_for_the_autoscaler():
     world = World(strategy=canary())
     world.spec["replicas"] = None
