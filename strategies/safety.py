@@ -123,6 +123,8 @@ def _held(seen: Observed, sorted_roles: Roles, each: ReplicaSet, now: datetime) 
     strategy = seen.rollout.spec.strategy.blue_green or position.canary(seen.rollout)
     if isinstance(strategy, CanaryStrategy) and strategy.traffic_routing is None:
         return ""  # pods are the split here, and there is no delay
+    if sorted_roles.stable is not None and scaledown.reached(seen, each):
+        return f"a service selects every version, and so {each.pod_hash}"
     waiting = [
         other
         for other in sorted_roles.others

@@ -23,13 +23,26 @@ class Retirement:
 
 def serving(seen: Observed) -> frozenset[str]:
     """The hashes that users' requests may reach: by a service's selector or by a share of the weight."""
+    return _selected(seen) - {""}
+
+
+def reached(seen: Observed, each: ReplicaSet) -> bool:
+    """Whether users' requests may find pods of a set: of every one with pods if a service has no hash yet.
+
+    Such a service, as one that somebody deleted and made again, waits for all pods of a single version.
+    """
+    selected = _selected(seen)
+    return each.pod_hash in selected or ("" in selected and each.available > 0)
+
+
+def _selected(seen: Observed) -> frozenset[str]:
+    """What the services that users reach select; an empty hash among them stands for every version."""
     strategy = seen.rollout.spec.strategy
     if strategy.blue_green is not None:
         names = [strategy.blue_green.active_service]
     else:
         names = [position.canary(seen.rollout).stable_service, position.canary(seen.rollout).canary_service]
-    selected = {seen.services[name].pod_hash for name in names if name in seen.services}
-    return frozenset(selected - {""})
+    return frozenset(seen.services[name].pod_hash for name in names if name in seen.services)
 
 
 def delay(rollout: Rollout) -> timedelta:
@@ -53,7 +66,6 @@ def retire_others(seen: Observed, roles: Roles, now: datetime) -> Retirement:
 
     A set that a service or a weight still needs keeps its pods whatever its deadline says.
     """
-    needed = serving(seen)
     strategy = seen.rollout.spec.strategy.blue_green or position.canary(seen.rollout)
     limit = strategy.scale_down_delay_revision_limit
     sizes: dict[str, int] = {}
@@ -61,7 +73,7 @@ def retire_others(seen: Observed, roles: Roles, now: datetime) -> Retirement:
     waits: list[timedelta] = []
     kept = 0
     for each in roles.others:
-        if each.desired == 0 or each.pod_hash in needed:
+        if each.desired == 0 or reached(seen, each):
             continue
         if each.scale_down_deadline is None and roles.promoted and delay(seen.rollout) > timedelta():
             annotations.append(deadline(each, now + delay(seen.rollout)))
@@ -87,7 +99,7 @@ def waiting(seen: Observed, roles: Roles, now: datetime) -> dict[str, timedelta]
 def retire_aborted(seen: Observed, new: ReplicaSet, now: datetime) -> Retirement:
     """The aborted version, once nothing reaches it any more: gone after its delay."""
     after = abort_delay(seen.rollout)
-    if new.desired == 0 or new.pod_hash in serving(seen) or after is None:
+    if new.desired == 0 or reached(seen, new) or after is None:
         return Retirement(sizes={new.name: new.desired})
     if seen.weights is not None and seen.weights.canary > 0:
         return Retirement(sizes={new.name: new.desired})

@@ -130,6 +130,35 @@ def test_a_service_that_selects_every_version_waits_for_all_pods():
     assert [action.name for action in world.plan().actions if isinstance(action, SwitchService)]
 
 
+@pytest.mark.parametrize(
+    ("strategy", "name"),
+    [(routed(*STEPS), "web-stable"), (blue_green(), "web-active")],
+    ids=["canary", "blueGreen"],
+)
+def test_an_old_version_keeps_its_pods_while_a_service_that_selects_every_version_waits(strategy, name):
+    world = deployed(strategy)
+    world.ship("v2").until(lambda each: each.weight or each.selected(name) == "v2").patch(promoteFull=True)
+    world.until(lambda each: each.status.stable_rs == each.hash_of("v2") == each.services[name].pod_hash)
+    world.broken.add("v2")  # such a service waits for its pods
+    world.services[name] = Service(name=name)
+    world.pass_time().run(120)
+    assert (world.selected(name), world.size("v1")) == ("", 10)
+    assert "every version" in reasons(world, scale(world, "v1", 0))[0]
+    world.broken.clear()
+    world.until(lambda each: each.size("v1") == 0, seconds=60)
+    assert world.selected(name) == "v2"
+
+
+def test_an_aborted_version_keeps_its_pods_while_a_service_that_selects_every_version_waits(world):
+    world.patch(abort=True).until(lambda each: each.selected("web-canary") == "v1")
+    world.broken.add("v1")
+    world.services["web-stable"] = Service(name="web-stable")
+    world.pass_time().run(120)
+    assert (world.selected("web-stable"), world.size("v2")) == ("", 2)
+    world.broken.clear()
+    world.until(lambda each: each.size("v2") == 0, seconds=60)
+
+
 def test_the_preview_service_waits_for_a_pod_that_answers():
     world = deployed(blue_green(autoPromotionEnabled=False))
     world.broken.add("v2")
