@@ -55,7 +55,14 @@ class Pod:
     pod_hash: str
     created: datetime
     available: bool
+    ready: bool = False
+    """It gets requests; `available` once it has been ready for long enough."""
     deleting: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Whether requests may be lost when it goes."""
+        return self.ready or self.available
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

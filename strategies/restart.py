@@ -40,7 +40,7 @@ def plan_restart(seen: Observed, roles: Roles, now: datetime, sizes: Mapping[str
         if not old:
             continue
         evictions = _evictions(seen, roles, each, old, sizes.get(each.name, 0))
-        leaving = any(pod.deleting and pod.available for pod in seen.pods)
+        leaving = any(pod.deleting and pod.serves for pod in seen.pods)
         return Restart(evictions=evictions, under_way=bool(evictions) or leaving, requeue_after=RECHECK)
     return Restart(done=True)
 
@@ -49,8 +49,8 @@ def _evictions(
     seen: Observed, roles: Roles, each: ReplicaSet, old: list[Pod], size: int
 ) -> tuple[EvictPod, ...]:
     """Pods that serve nobody all at once; of the others as many as may be unavailable."""
-    idle = [pod for pod in old if not pod.available and not pod.deleting]
-    serving = sorted((pod for pod in old if pod.available and not pod.deleting), key=lambda pod: pod.name)
+    idle = [pod for pod in old if not pod.serves and not pod.deleting]
+    serving = sorted((pod for pod in old if pod.serves and not pod.deleting), key=lambda pod: pod.name)
     strategy = seen.rollout.spec.strategy.blue_green or position.canary(seen.rollout)
     total = replicas.wanted(seen.rollout)
     allowed = max(1, floor(replicas.share(strategy.max_unavailable, total)))
@@ -66,5 +66,5 @@ def _missing(seen: Observed, roles: Roles, each: ReplicaSet, size: int) -> int:
     # Of a set that grows now, the pods that it does not have yet are missing.
     wanted = replicas.wanted(seen.rollout) if shared else max(each.desired, size)
     hashes = {one.pod_hash for one in sets}
-    leaving = sum(pod.deleting and pod.available for pod in seen.pods if pod.pod_hash in hashes)
+    leaving = sum(pod.deleting and pod.serves for pod in seen.pods if pod.pod_hash in hashes)
     return max(0, wanted - sum(min(one.desired, one.available) for one in sets)) + leaving

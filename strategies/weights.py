@@ -36,9 +36,10 @@ def target(seen: Observed, roles: Roles, carried: Weights, *, halted: bool = Fal
     """The canary's share now, given what the routers were seen to carry."""
     now = carried.canary
     if roles.stable is None:
-        # What carries the weight keeps it: the set that it would go back to is gone.
+        # What carries the weight keeps it: the set that it would go back to is gone. Pods serve once they are
+        # ready, before they count as available.
         carriers = (each for each in roles.all if replicas.points_at(seen, each))
-        return now if any(each.available > 0 for each in carriers) else 0
+        return now if any(each.ready > 0 for each in carriers) else 0
     if roles.promoted:
         return _back(seen, roles.stable, now, 0) if _stable_service_moved(seen, roles.stable) else now
     if seen.rollout.status.abort or replicas.idle(seen, roles.new) or roles.new is None:

@@ -94,12 +94,13 @@ def _pods(store: Store, owners: Iterable[Object], min_ready: int, now: datetime)
     for owner in owners:
         pod_hash = (owner["metadata"].get("labels") or {}).get(POD_HASH, "")
         for obj in store.owned(PODS, owner["metadata"]["uid"]):
-            metadata = obj["metadata"]
+            metadata, ready = obj["metadata"], _ready(obj)
             yield Pod(
                 name=metadata["name"],
                 pod_hash=pod_hash,
                 created=parse_time(metadata["creationTimestamp"]),
-                available=_available(obj, min_ready, now),
+                available=ready is not None and _lasts(ready, min_ready, now),
+                ready=ready is not None,
                 deleting="deletionTimestamp" in metadata,
             )
 
@@ -125,12 +126,15 @@ _READ_OF_METADATA = (
 )
 
 
-def _available(pod: Object, min_ready: int, now: datetime) -> bool:
-    for condition in (pod.get("status") or {}).get("conditions") or ():
-        if condition["type"] == "Ready" and condition["status"] == "True":
-            since = _time(condition.get("lastTransitionTime"))
-            return min_ready == 0 or (since is not None and since + timedelta(seconds=min_ready) <= now)
-    return False
+def _ready(pod: Object) -> Object | None:
+    """The condition that says so, if it does."""
+    conditions: Iterable[Object] = (pod.get("status") or {}).get("conditions") or ()
+    return next((each for each in conditions if each["type"] == "Ready" and each["status"] == "True"), None)
+
+
+def _lasts(condition: Object, seconds: int, now: datetime) -> bool:
+    since = _time(condition.get("lastTransitionTime"))
+    return seconds == 0 or (since is not None and since + timedelta(seconds=seconds) <= now)
 
 
 def _services(store: Store, rollout: Rollout) -> dict[str, Service]:

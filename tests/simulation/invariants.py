@@ -220,6 +220,8 @@ def nobody_is_left_waiting(before: View, after: View, past: Past) -> Iterator[st
     """A canary's requests go to stable within a minute after its last pod went, if that has some."""
     if not after.routed or after.replicas == 0 or not after.ready.get(after.stable) or _invalid(after):
         return
+    if not after.author and before.reach != after.reach:
+        return  # somebody moved them just now: the minute begins
     calm = max(past.told_at, past.moved_at, past.awake_since, past.last_doubt(after.now))
     if after.now - calm < PATIENCE:
         return

@@ -150,19 +150,27 @@ def _waiting(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
         )
     stuck = new.version in broken or view.spec.get("paused") or why == "stable does not start"
     # What is in doubt may lose requests, by a hand on the route, and gains none back by itself.
-    less = why == _NO_VERDICT and view.weight is not None and view.weight < asked_weight(view)
+    less = _in_doubt(view) and view.weight is not None and view.weight < asked_weight(view)
     if view.routed and view.weight != asked_weight(view) and not stuck and not less and view.replicas:
         yield f"the step asks for the weight {asked_weight(view)}, and the route has {view.weight}"
 
 
 _INCONCLUSIVE = "Step-based analysis phase inconclusive"
-_NO_VERDICT = "an analysis without a verdict"
+
+
+def _reasons(view: View) -> set[str]:
+    """Of all pauses, for there may be several at once."""
+    conditions: list[Object] = view.status.get("pauseConditions") or []
+    return {each["reason"] for each in conditions}
+
+
+def _in_doubt(view: View) -> bool:
+    return any(each.endswith("AnalysisRun") for each in _reasons(view))
 
 
 def _why_waiting(view: View, broken: frozenset[str]) -> str:
     """What holds an update that is neither promoted nor aborted."""
-    conditions: list[Object] = view.status.get("pauseConditions") or []
-    reasons = {each["reason"] for each in conditions}
+    reasons = _reasons(view)
     step = view.steps[view.index] if view.index < len(view.steps) else {}
     stable = view.of(view.stable)
     if view.spec.get("paused"):
@@ -183,7 +191,7 @@ def _why_waiting(view: View, broken: frozenset[str]) -> str:
         return "a pause until the version is proven good"
     if "BlueGreenPause" in reasons and view.strategy.get("autoPromotionEnabled") is False:
         return "a human must promote"
-    return _NO_VERDICT if any(each.endswith("AnalysisRun") for each in reasons) else ""
+    return "an analysis without a verdict" if _in_doubt(view) else ""
 
 
 def _only(view: View, pod_hash: str, why: str) -> Iterator[str]:
