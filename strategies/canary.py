@@ -115,10 +115,10 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     if lifecycle.changed(seen) or lifecycle.retried(seen):
         return Acts(actions=keeping)
     halted = lifecycle.halted(seen, status, now)
-    sizes = Sizes() if halted else _sizes(seen, roles, now)
+    sizes = _held(seen, roles) if halted else _sizes(seen, roles, now)
     again = restart.plan_restart(seen, roles, now, sizes.pods)
     slots = () if status.abort else analyses.canary_slots(seen, roles)
-    traffic = weights.plan_weight(seen, roles, halted=halted)
+    traffic = weights.plan_weight(seen, roles, now, halted=halted)
     # On the way back the weight comes first: a refused write of anything else must not hold it up.
     back, forward = (traffic, ()) if status.abort else ((), traffic)
     actions = (
@@ -139,7 +139,8 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         *revisions.expired_history(seen, roles, scaledown.serving(seen)),
         *analyses.expired_history(seen, roles),
     )
-    waits = [each for each in (sizes.requeue_after, again.requeue_after) if each is not None]
+    clocks = (sizes.requeue_after, again.requeue_after, weights.awaited(seen, roles, now))
+    waits = [each for each in clocks if each is not None]
     return Acts(actions=actions, restarted=again.done, requeue_after=min(waits, default=None))
 
 
@@ -150,6 +151,19 @@ def _milestones(seen: Observed, roles: Roles, now: datetime) -> tuple[SetMilesto
         *milestones.reached(seen, "Step", now, pods_ready=ready, traffic=traffic),
         *milestones.reached(seen, "Background", now, pods_ready=ready, traffic=traffic),
     )
+
+
+def _held(seen: Observed, roles: Roles) -> Sizes:
+    """While the update is held only stable may grow: to the pods for what it is to take back."""
+    stable, new = roles.stable, roles.new
+    if stable is None or roles.promoted or not position.canary(seen.rollout).dynamic_stable_scale:
+        return Sizes()
+    back = replicas.goes_back(seen, new)
+    carried = seen.weights.canary if seen.weights is not None else 0
+    if not back and carried <= position.weight(seen.rollout):
+        return Sizes()
+    _, count = replicas.routed(seen, back=back)
+    return Sizes(pods={stable.name: count} if count > stable.desired else {})
 
 
 def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
@@ -186,8 +200,7 @@ def _routed(seen: Observed, roles: Roles, now: datetime) -> Sizes:
         pods = {new.name: replicas.wanted(seen.rollout)}
         annotations = (*others.annotations, *scaledown.wanted_again(new))
         return Sizes(pods=pods | others.sizes, annotations=annotations, requeue_after=others.requeue_after)
-    back = replicas.idle(seen, new) or not replicas.points_at(seen, new)
-    count, stable_count = replicas.routed(seen, back=back)
+    count, stable_count = replicas.routed(seen, back=replicas.goes_back(seen, new))
     pods = {stable.name: stable_count} | others.sizes
     again = (*others.annotations, *scaledown.wanted_again(stable))
     if not seen.rollout.status.abort:

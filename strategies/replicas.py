@@ -164,6 +164,11 @@ def idle(seen: Observed, new: ReplicaSet | None) -> bool:
     return new is None or (new.available == 0 and wanted(seen.rollout) > 0)
 
 
+def goes_back(seen: Observed, new: ReplicaSet | None) -> bool:
+    """Whether stable takes back the canary's weight, whatever the steps ask for."""
+    return new is None or idle(seen, new) or not points_at(seen, new)
+
+
 def routed(seen: Observed, *, back: bool = False) -> tuple[int, int]:
     """Canary and stable pods with traffic routing, for the steps' weight and for the weight that was seen.
 

@@ -1,12 +1,19 @@
 """The weight that the routers should carry now: towards the steps', never beyond what pods can serve."""
 
+from datetime import datetime, timedelta
+
 from rollouts.api.weights import Weights
 from strategies import baseline, position, replicas
 from strategies.model import Observed, ReplicaSet, SetWeight
 from strategies.revisions import Roles
 
+COMING_UP = timedelta(seconds=30)
+"""How long a new pod of stable is awaited beside minReadySeconds while nobody serves the canary's share."""
 
-def plan_weight(seen: Observed, roles: Roles, *, halted: bool = False) -> tuple[SetWeight, ...]:
+
+def plan_weight(
+    seen: Observed, roles: Roles, now: datetime, *, halted: bool = False
+) -> tuple[SetWeight, ...]:
     """The action that corrects the routers, if one is needed and safe."""
     if position.canary(seen.rollout).traffic_routing is None:
         return ()
@@ -14,7 +21,7 @@ def plan_weight(seen: Observed, roles: Roles, *, halted: bool = False) -> tuple[
     if seen.weights is None:
         # No canary route yet: it comes into being with no traffic, and a later pass gives it some.
         return (SetWeight(canary=0, total=total),)
-    goal = target(seen, roles, seen.weights, halted=halted)
+    goal = target(seen, roles, seen.weights, now, halted=halted)
     # What is known not to be in force is written again: a write that failed halfway left the routes apart.
     settled = seen.weights.verified is not False
     beside = baseline.destinations(seen, roles, goal, halted=halted)
@@ -32,20 +39,42 @@ def gets_traffic(seen: Observed, roles: Roles) -> bool:
     return seen.weights is not None and seen.weights.verified is not False and seen.weights.canary > 0
 
 
-def target(seen: Observed, roles: Roles, carried: Weights, *, halted: bool = False) -> int:
-    """The canary's share now, given what the routers were seen to carry."""
+def awaited(seen: Observed, roles: Roles, now: datetime) -> timedelta | None:
+    """How long a share that nobody serves may still be kept from stable while that grows; None if it may not.
+
+    Only pods that may be there soon are worth the wait. Those that do not come up, cannot be made, or stopped
+    to answer long after they started, may stay away for ever.
+    """
+    stable = roles.stable
+    if not position.canary(seen.rollout).dynamic_stable_scale or stable is None:
+        return None
+    if seen.weights is None or seen.weights.canary == 0 or not _nobody_serves(seen, roles):
+        return None
+    pods = [pod for pod in seen.pods if pod.pod_hash == stable.pod_hash and not pod.deleting]
+    longest = COMING_UP + timedelta(seconds=stable.min_ready_seconds)
+    if len(pods) < replicas.wanted(seen.rollout) and not stable.failure:
+        return longest
+    ages = (now - pod.created for pod in pods if not pod.available)
+    return max((longest - age for age in ages if timedelta() <= age < longest), default=None)
+
+
+def target(seen: Observed, roles: Roles, carried: Weights, moment: datetime, *, halted: bool = False) -> int:
+    """The canary's share at a moment, given what the routers were seen to carry."""
     now = carried.canary
     if roles.stable is None:
-        # What carries the weight keeps it: the set that it would go back to is gone. Pods serve once they are
-        # ready, before they count as available.
-        carriers = (each for each in roles.all if replicas.points_at(seen, each))
-        return now if any(each.ready > 0 for each in carriers) else 0
+        # What carries the weight keeps it: the set that it would go back to is gone.
+        return 0 if _nobody_serves(seen, roles) else now
     if roles.promoted:
         return _back(seen, roles.stable, now, 0) if _stable_service_moved(seen, roles.stable) else now
+    if replicas.wanted(seen.rollout) and _nobody_serves(seen, roles) and roles.stable.available > 0:
+        # More than stable's pods stand for is better than nobody.
+        waits = awaited(seen, roles, moment) is not None
+        return _back(seen, roles.stable, now, 0) if waits else 0
     if seen.rollout.status.abort or replicas.idle(seen, roles.new) or roles.new is None:
         return _back(seen, roles.stable, now, 0)
     if halted:
-        return now
+        # What is held gains nothing, and keeps nothing that a hand on the route gave it beyond its step.
+        return _back(seen, roles.stable, now, position.weight(seen.rollout))
     if not replicas.points_at(seen, roles.new):
         return _back(seen, roles.stable, now, 0)
     return _towards(seen, roles, roles.new, now)
@@ -78,6 +107,14 @@ def _back(seen: Observed, stable: ReplicaSet, now: int, goal: int) -> int:
         return min(now, goal)
     least = max(goal, total - total * min(stable.available, wanted) // wanted)
     return min(now, least)
+
+
+def _nobody_serves(seen: Observed, roles: Roles) -> bool:
+    """Whether the canary's share reaches no pod; one serves once it is ready, before it counts as available."""
+    service = seen.services.get(position.canary(seen.rollout).canary_service)
+    of_all = service is not None and not service.pod_hash
+    carriers = (each for each in roles.all if of_all or replicas.points_at(seen, each))
+    return not any(each.ready > 0 for each in carriers)
 
 
 def _stable_service_moved(seen: Observed, stable: ReplicaSet) -> bool:

@@ -7,6 +7,7 @@ from strategies.model import SetWeight
 from tests.strategies.test_canary_walk import GATE, STEPS, done
 from tests.strategies.world import World, deployed, routed, settled
 
+TIME = "2026-01-01T00:00:00Z"
 PLAIN = ({"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}})
 
 
@@ -130,6 +131,27 @@ def test_a_weight_that_someone_changed_is_put_back():
     assert world.weight == 20
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize(
+    "status", [{"pauseConditions": [{"reason": "InconclusiveAnalysisRun", "startTime": TIME}]}, {}]
+)
+def test_a_held_update_loses_what_a_hand_on_the_route_gave_it(status, dynamic):
+    world = deployed(routed({"setWeight": 20}, {"pause": {}}, dynamicStableScale=dynamic))
+    world.ship("v2").until(lambda each: each.status.phase == "Paused").run(3)
+    world.set(paused=not status).patch(**status)
+    world.weights = Weights(canary=100)
+    world.run(3)
+    assert (world.weight, world.phase[0]) == (20, "Paused")
+
+
+def test_stable_grows_although_the_update_is_held_until_the_weight_is_the_steps():
+    world = deployed(routed({"setWeight": 100}, {"setWeight": 20}, {"pause": {}}, dynamicStableScale=True))
+    world.ship("v2").until(lambda each: each.step == 1)
+    assert (world.weight, world.size("v1")) == (100, 0)
+    world.set(paused=True).run(10)
+    assert (world.weight, world.step, world.size("v1"), world.size("v2")) == (20, 1, 8, 10)
+
+
 def test_missing_stable_pods_hold_the_retreat_back_until_one_is_there():
     world = deployed(routed(*PLAIN))
     world.ship("v2").until(lambda each: each.status.phase == "Paused")
@@ -227,6 +249,17 @@ class TestDynamicStableScale:
         world.broken.add("v2")
         world.until(lambda each: each.weight == 0, seconds=60)
         assert world.of("v1").available == 10
+
+    @pytest.mark.parametrize("hold", [{}, {"paused": True}], ids=["under way", "held by hand"])
+    def test_what_nobody_serves_goes_to_stable_although_pods_of_that_never_come_up(self, hold):
+        world = deployed(self.strategy)
+        world.ship("v2").until(lambda each: each.step == 2).run(60).set(**hold)
+        world.broken.add("v2")
+        world.stuck.add("v1")
+        world.run(20)
+        assert world.weight == 60
+        world.until(lambda each: each.weight == 0, seconds=20)
+        assert (world.size("v1"), world.of("v1").available) == (10, 4)
 
     def test_the_weight_stays_with_what_serves_while_the_stable_set_is_gone(self):
         world = deployed(routed({"setWeight": 100}, {"pause": {}}, dynamicStableScale=True))

@@ -90,6 +90,8 @@ class World:
     version: str = "v1"
     broken: set[str] = field(default_factory=set)
     """Versions whose pods never become available; `baseline` for those of the baseline alone."""
+    stuck: set[str] = field(default_factory=set)
+    """Versions of which no further pod becomes available; those that are stay so."""
     verdicts: dict[str, str] = field(default_factory=dict)
     """Phases that runs end with, by version or by name; they go on running without one."""
     proven: set[str] = field(default_factory=set)
@@ -270,8 +272,9 @@ class World:
         kept = mine[max(0, len(mine) - each.desired) :]
         kind = "baseline" if BASELINE_OF in each.annotations else ""
         works = not {self._version_of(each), kind} & self.broken
+        stuck = self._version_of(each) in self.stuck
         for pod in kept:
-            self.pods[pod.name] = replace(pod, available=works)
+            self.pods[pod.name] = replace(pod, available=works and (pod.available or not stuck))
         for _ in range(each.desired - len(kept)):
             self.serial += 1
             name = f"{each.name}-{self.serial}"
