@@ -168,6 +168,7 @@ CASES: dict[str, tuple[Program, Break]] = {
         program("nginx", routed(*CLIMB), (0.0, e.Break("v2")), (1.0, e.Ship("v2"))),
         without_safety(
             swap(replicas, "idle", lambda *_: False),
+            swap(weights, "_nobody_serves", lambda *_: False),
             swap(replicas, "ready_for", lambda *_: True),
             swap(services, "switch", switch_at_once),
             swap(services, "_canary_target", lambda seen, roles: roles.new),
@@ -229,7 +230,10 @@ CASES: dict[str, tuple[Program, Break]] = {
             (10.0, e.Break("v2")),
             (11.0, e.PodsFail("are deleted", "v2", 9)),
         ),
-        swap(replicas, "idle", lambda *_: False),
+        without_safety(
+            swap(replicas, "idle", lambda *_: False),
+            swap(weights, "_nobody_serves", lambda *_: False),
+        ),
     ),
     "a_baseline_gets_what_the_canary_gets": (
         program("gateway", COMPARED, SHIP),
