@@ -180,9 +180,12 @@ def _basic(seen: Observed, roles: Roles, now: datetime) -> Sizes:
     alone = roles.stable is None or roles.promoted
     want = (replicas.wanted(seen.rollout), 0) if alone else replicas.step_counts(seen)
     stable = None if alone else roles.stable
-    pods = replicas.basic(replicas.bounds(seen.rollout), want, roles.new, stable, roles.others)
     needed, waits = scaledown.serving(seen), scaledown.waiting(seen, roles, now)
     kept = [each for each in roles.others if each.pod_hash in needed or each.name in waits]
+    # With a router what must stay stands beside the rest: it must not keep from growing what is to take over.
+    routed = position.canary(seen.rollout).traffic_routing is not None
+    others = [each for each in roles.others if not routed or each not in kept]
+    pods = replicas.basic(replicas.bounds(seen.rollout), want, roles.new, stable, others)
     return Sizes(
         pods=pods | {each.name: each.desired for each in kept},
         annotations=scaledown.wanted_again(roles.new, stable),

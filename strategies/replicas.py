@@ -181,7 +181,7 @@ def routed(seen: Observed, *, back: bool = False) -> tuple[int, int]:
     carried = seen.weights.canary if seen.weights is not None else 0
 
     scale = position.canary_scale(rollout)
-    canary = _floored(rollout, max(_pods(replicas, asked, total), _pods(replicas, carried, total)))
+    canary = _floored(rollout, max(_pods(replicas, asked, total), carrying(seen)))
     if scale is not None and scale.replicas is not None:
         canary = scale.replicas
     elif scale is not None and scale.weight is not None:
@@ -194,6 +194,12 @@ def routed(seen: Observed, *, back: bool = False) -> tuple[int, int]:
     goal = 0 if back else asked
     stable = max(_pods(replicas, total - goal, total), _pods(replicas, total - carried, total))
     return canary, _floored(rollout, stable)
+
+
+def carrying(seen: Observed) -> int:
+    """The canary pods that the weight needs that was seen."""
+    carried = seen.weights.canary if seen.weights is not None else 0
+    return _pods(wanted(seen.rollout), carried, position.total_weight(seen.rollout))
 
 
 def enough(rollout: Rollout, count: int) -> int:

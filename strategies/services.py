@@ -18,8 +18,10 @@ def _canary_target(seen: Observed, roles: Roles) -> ReplicaSet | None:
         return None  # on the way back to stable the superseded pods still carry a share
     if seen.rollout.status.abort:
         return None if carries else roles.stable
-    if roles.stable is None or roles.promoted:
+    if roles.promoted:
         return roles.new
+    if roles.stable is None:
+        return None if carries and not _takes_over(seen, roles) else roles.new
     if carries and (roles.new is None or not _selected(seen, roles.new)):
         return None  # a superseded version still carries traffic: the weight goes first
     serves = roles.new is not None and (roles.new.available > 0 or replicas.wanted(seen.rollout) == 0)
@@ -27,6 +29,16 @@ def _canary_target(seen: Observed, roles: Roles) -> ReplicaSet | None:
         return roles.new
     # What the service selects was superseded, and must not stay for a new version that never starts.
     return roles.stable
+
+
+def _takes_over(seen: Observed, roles: Roles) -> bool:
+    """Whether the new version can serve the share that has no stable version to go back to.
+
+    It moves all at once, so it stays with what serves it until the pods for all of it are there.
+    """
+    if not any(_selected(seen, each) and each.available > 0 for each in roles.all):
+        return True
+    return roles.new is not None and roles.new.available >= replicas.carrying(seen)
 
 
 def _selected(seen: Observed, target: ReplicaSet) -> bool:

@@ -110,7 +110,7 @@ def _back(seen: Observed, stable: ReplicaSet, now: int, goal: int) -> int:
 
 
 def _nobody_serves(seen: Observed, roles: Roles) -> bool:
-    """Whether the canary's share reaches no pod; one serves once it is ready, before it counts as available."""
+    """Whether the canary's share reaches no pod; one serves once it is ready, before it is available."""
     service = seen.services.get(position.canary(seen.rollout).canary_service)
     of_all = service is not None and not service.pod_hash
     carriers = (each for each in roles.all if of_all or replicas.points_at(seen, each))

@@ -1,5 +1,7 @@
 """Canaries with traffic routing: the order of pods, services and weight."""
 
+from dataclasses import replace
+
 import pytest
 
 from rollouts.api.weights import Weights
@@ -207,6 +209,34 @@ def test_a_version_that_may_be_wanted_back_keeps_its_pods_although_somebody_dele
     world.ship("v3").run(10)
     assert world.size("v1") == 10
     world.until(lambda each: done(each) and each.size("v1") == 0, seconds=120)
+
+
+def test_a_share_without_a_stable_version_moves_only_to_enough_pods():
+    world = deployed(routed({"setWeight": 40}, {"pause": {}}))
+    world.ship("v2").until(lambda each: each.status.phase == "Paused").run(3)
+    del world.sets[world.of("v1").name]
+    world.sets[world.of("v2").name] = replace(world.of("v2"), desired=10)
+    world.pass_time(3).ship("v3")
+    while world.selected("web-canary") == "v2":
+        served = world.of("v3").available if world.size("v3") else 0
+        assert world.size("v2") >= 4
+        world.reconcile()
+        world.pass_time()
+    assert served >= 4
+    world.until(done).run(60)
+    assert (world.selected("web-stable"), world.weight, world.size("v2")) == ("v3", 0, 0)
+
+
+def test_a_share_that_nobody_serves_moves_to_any_pod_of_the_next_version():
+    world = deployed(routed({"setWeight": 40}, {"pause": {}}))
+    world.ship("v2").until(lambda each: each.status.phase == "Paused").run(3)
+    del world.sets[world.of("v1").name]
+    world.broken.add("v2")
+    world.pass_time().ship("v3").run(2)
+    each = world.of("v3")
+    world.sets[each.name] = replace(each, available=1)
+    world.reconcile()
+    assert world.selected("web-canary") == "v3"
 
 
 class TestDynamicStableScale:
