@@ -21,5 +21,5 @@ def test_programs_leave_nothing_behind_in_memory() -> None:
     rounds = 3
     for _ in range(rounds - 1):
         objects()
-    # A handful may come late or belong to others in the process; a world kept for good is hundreds in each program.
+    # A handful may come late or belong to others; a world kept for good is hundreds in each program.
     assert objects() - first < 100 * rounds
