@@ -1,5 +1,7 @@
 """What users do, by the very patches that the kubectl plugin makes."""
 
+from dataclasses import replace
+
 import pytest
 
 from strategies.model import EvictPod
@@ -204,6 +206,14 @@ def test_a_restart_of_a_set_that_grows_counts_the_pods_that_it_does_not_have_yet
     world = deployed(strategy, replicas=3)
     world.set(restartAt=world.now.isoformat(), replicas=5)
     assert not [action for action in world.plan().actions if isinstance(action, EvictPod)]
+
+
+def test_a_pod_that_serves_is_restarted_in_its_turn_although_it_is_not_available_yet():
+    world = deployed(routed(), replicas=4)
+    # As where the clock of the controller was set back: by that of the ReplicaSet they are available.
+    world.pods = {name: replace(pod, ready=True, available=False) for name, pod in world.pods.items()}
+    world.set(restartAt=world.now.isoformat())
+    assert len([action for action in world.plan().actions if isinstance(action, EvictPod)]) == 1
 
 
 def test_restart_in_the_future_waits_for_its_moment():

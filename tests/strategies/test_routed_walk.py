@@ -227,6 +227,14 @@ def test_a_share_without_a_stable_version_moves_only_to_enough_pods():
     assert (world.selected("web-stable"), world.weight, world.size("v2")) == ("v3", 0, 0)
 
 
+def test_pods_that_are_ready_keep_the_share_that_has_no_stable_version_to_go_back_to():
+    world = deployed(routed({"setWeight": 40}, {"pause": {}}))
+    world.ship("v2").until(lambda each: each.status.phase == "Paused").run(3)
+    del world.sets[world.of("v1").name]
+    world.sets[world.of("v2").name] = replace(world.of("v2"), available=0)
+    assert not [action for action in world.plan().actions if isinstance(action, SetWeight)]
+
+
 def test_a_share_that_nobody_serves_moves_to_any_pod_of_the_next_version():
     world = deployed(routed({"setWeight": 40}, {"pause": {}}))
     world.ship("v2").until(lambda each: each.status.phase == "Paused").run(3)
