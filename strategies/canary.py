@@ -159,8 +159,7 @@ def _held(seen: Observed, roles: Roles) -> Sizes:
     if stable is None or roles.promoted or not position.canary(seen.rollout).dynamic_stable_scale:
         return Sizes()
     back = replicas.goes_back(seen, new)
-    carried = seen.weights.canary if seen.weights is not None else 0
-    if not back and carried <= position.weight(seen.rollout):
+    if not back and seen.canary_weight <= position.weight(seen.rollout):
         return Sizes()
     _, count = replicas.routed(seen, back=back)
     return Sizes(pods={stable.name: count} if count > stable.desired else {})

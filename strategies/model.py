@@ -121,6 +121,11 @@ class Observed:
     problems: tuple[str, ...] = ()
     """What is wrong with the objects that the rollout refers to; each names object, field, value, remedy."""
 
+    @property
+    def canary_weight(self) -> int:
+        """The canary's share that was seen on the route; 0 while there is none."""
+        return self.weights.canary if self.weights is not None else 0
+
 
 # --- Actions: each is idempotent, and the executor has one arm for each ---------------------------------
 

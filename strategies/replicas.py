@@ -178,7 +178,6 @@ def routed(seen: Observed, *, back: bool = False) -> tuple[int, int]:
     strategy = position.canary(rollout)
     replicas, total = wanted(rollout), position.total_weight(rollout)
     asked = position.weight(rollout)
-    carried = seen.weights.canary if seen.weights is not None else 0
 
     scale = position.canary_scale(rollout)
     canary = _floored(rollout, max(_pods(replicas, asked, total), carrying(seen)))
@@ -186,20 +185,19 @@ def routed(seen: Observed, *, back: bool = False) -> tuple[int, int]:
         canary = scale.replicas
     elif scale is not None and scale.weight is not None:
         canary = _floored(rollout, _pods(replicas, scale.weight, 100))
-    if carried > 0:
+    if seen.canary_weight > 0:
         canary = max(1, canary) if replicas else canary
     if not strategy.dynamic_stable_scale:
         return canary, replicas
     # The stable side must carry what it carries now and what it will carry, whichever is more.
     goal = 0 if back else asked
-    stable = max(_pods(replicas, total - goal, total), _pods(replicas, total - carried, total))
+    stable = max(_pods(replicas, total - goal, total), _pods(replicas, total - seen.canary_weight, total))
     return canary, _floored(rollout, stable)
 
 
 def carrying(seen: Observed) -> int:
     """The canary pods that the weight needs that was seen."""
-    carried = seen.weights.canary if seen.weights is not None else 0
-    return _pods(wanted(seen.rollout), carried, position.total_weight(seen.rollout))
+    return _pods(wanted(seen.rollout), seen.canary_weight, position.total_weight(seen.rollout))
 
 
 def enough(rollout: Rollout, count: int) -> int:

@@ -65,8 +65,7 @@ def _weight(seen: Observed, sorted_roles: Roles, action: SetWeight) -> str:
     """More weight goes only to a version whose pods are available and that its service selects."""
     if reason := _beside(seen, sorted_roles, action):
         return reason
-    carried = seen.weights.canary if seen.weights is not None else 0
-    if action.canary <= carried:
+    if action.canary <= seen.canary_weight:
         return ""
     new = sorted_roles.new
     if seen.rollout.status.abort:

@@ -101,7 +101,7 @@ def retire_aborted(seen: Observed, new: ReplicaSet, now: datetime) -> Retirement
     after = abort_delay(seen.rollout)
     if new.desired == 0 or reached(seen, new) or after is None:
         return Retirement(sizes={new.name: new.desired})
-    if seen.weights is not None and seen.weights.canary > 0:
+    if seen.canary_weight > 0:
         return Retirement(sizes={new.name: new.desired})
     aborted_at, until = seen.rollout.status.aborted_at, new.scale_down_deadline
     if until is None or until < (aborted_at or now):  # that of an earlier abort says nothing about this

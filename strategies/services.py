@@ -13,7 +13,7 @@ def plan_canary(seen: Observed, roles: Roles) -> tuple[SwitchService, ...]:
 
 
 def _canary_target(seen: Observed, roles: Roles) -> ReplicaSet | None:
-    carries = seen.weights is not None and seen.weights.canary > 0
+    carries = seen.canary_weight > 0
     if roles.promoted and carries:
         return None  # on the way back to stable the superseded pods still carry a share
     if seen.rollout.status.abort:

@@ -48,7 +48,7 @@ def awaited(seen: Observed, roles: Roles, now: datetime) -> timedelta | None:
     stable = roles.stable
     if not position.canary(seen.rollout).dynamic_stable_scale or stable is None:
         return None
-    if seen.weights is None or seen.weights.canary == 0 or not _nobody_serves(seen, roles):
+    if seen.canary_weight == 0 or not _nobody_serves(seen, roles):
         return None
     pods = [pod for pod in seen.pods if pod.pod_hash == stable.pod_hash and not pod.deleting]
     longest = COMING_UP + timedelta(seconds=stable.min_ready_seconds)

@@ -11,7 +11,16 @@ from typing import Any
 from rollouts.api.meta import Object
 from rollouts.kube.client import Client
 from rollouts.kube.errors import AlreadyExists, Unreachable
-from rollouts.kube.resources import INGRESSES, NAMESPACES, PODS, REPLICA_SETS, ROLLOUTS, SERVICES, Resource
+from rollouts.kube.resources import (
+    INGRESSES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+    Resource,
+)
 from strategies.templates import pod_hash
 
 NAMESPACE = "fleet"
@@ -22,7 +31,6 @@ PAUSES = 4.0
 """Seconds of the steps above."""
 WEIGHTS = ({"setWeight": 20}, {"setWeight": 40}, {"setWeight": 60}, {"setWeight": 80})
 """Steps without a pause: what they take is the engine's, the API server's and the pods' own time."""
-_NODES = Resource("", "v1", "Node", "nodes", namespaced=False)
 _AT_ONCE = 32
 _TRIES = 5
 _PATIENCE_PER_POD = 0.1
@@ -86,7 +94,7 @@ def _meta(name_: str) -> Object:
 
 async def plant(client: Client, pods: int) -> None:
     """Apply the first rollout, for the engine to settle."""
-    for resource, name_ in ((NAMESPACES, NAMESPACE), (_NODES, NODE)):
+    for resource, name_ in ((NAMESPACES, NAMESPACE), (NODES, NODE)):
         with suppress(AlreadyExists):
             await client.create(resource, {"metadata": {"name": name_}})
     for resource, body in manifests(0, pods):

@@ -31,7 +31,7 @@ from rollouts.embedded.proxy.model import CONTROLLER, Endpoint
 from rollouts.embedded.workloads.cache import Cache
 from rollouts.embedded.workloads.pods import Clock
 from rollouts.kube.client import Client
-from rollouts.kube.resources import GATEWAY_CLASSES, GATEWAYS, INGRESS_CLASSES, SERVICES, Resource
+from rollouts.kube.resources import GATEWAY_CLASSES, GATEWAYS, INGRESS_CLASSES, NODES, SERVICES, Resource
 
 RESOURCES = (*kubelet.RESOURCES, *ingress.RESOURCES)
 """The kinds that the cache must hold."""
@@ -42,8 +42,6 @@ ADMIN_PORT = 9901
 
 _LONGEST_FOLDER = 90
 """Bytes: a Unix socket's path may have 103 everywhere, and the names in the folder take up to 11."""
-
-_NODES = Resource("", "v1", "Node", "nodes", namespaced=False)
 
 
 class Node:
@@ -114,9 +112,9 @@ async def introduce(client: Client, clock: Clock) -> None:
     await _apply(client, GATEWAY_CLASSES, "envoy", {"spec": {"controllerName": CONTROLLER}})
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "pods are processes"}
     times = {"lastHeartbeatTime": format_time(clock()), "lastTransitionTime": format_time(clock())}
-    await _apply(client, _NODES, NODE, {"spec": {}})
+    await _apply(client, NODES, NODE, {"spec": {}})
     status = {"status": {"conditions": [{**ready, **times}]}}
-    await client.patch(_NODES, NODE, status, subresource="status")
+    await client.patch(NODES, NODE, status, subresource="status")
 
 
 async def publish(client: Client, envoy: Envoy) -> None:

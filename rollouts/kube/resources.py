@@ -51,6 +51,7 @@ APPLICATIONS = Resource("argoproj.io", "v1alpha1", "Application", "applications"
 APP_PROJECTS = Resource("argoproj.io", "v1alpha1", "AppProject", "appprojects")
 
 NAMESPACES = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
+NODES = Resource("", "v1", "Node", "nodes", namespaced=False)
 PODS = Resource("", "v1", "Pod", "pods")
 SERVICES = Resource("", "v1", "Service", "services")
 SECRETS = Resource("", "v1", "Secret", "secrets")
