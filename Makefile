@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # More than there are cores: what starts processes and clusters mostly waits for them.
 WORKERS := --numprocesses 4 --dist loadfile
 
-.PHONY: demo test soak replay test-kubernetes record record-conditions test-faults test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller bench-judges lint types contracts check crds lock clean
+.PHONY: demo test soak replay test-kubernetes record record-conditions test-faults test-upstream test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller bench-judges lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -27,6 +27,10 @@ test-kubernetes: $(VENV)/.ready
 # Controllers as processes, a real kube-apiserver, and a proxy between them that cannot be relied on.
 test-faults: $(VENV)/.ready
 	$(BIN)/python -m tests.controlplane exec $(BIN)/pytest tests/faults/test_wire.py tests/faults/test_leaders.py $(ARGS)
+
+# What upstream's own end-to-end suites walk through, with its kubectl plugin; CONTROLLER=upstream runs them on its controller.
+test-upstream: $(VENV)/.ready
+	$(BIN)/python -m tests.upstream --controller $(or $(CONTROLLER),ours) --numprocesses $(or $(WALKERS),8) $(ARGS)
 
 # Records anew what a real kube-apiserver answers, and what kubectl prints there; look at the difference before a commit.
 record: $(VENV)/.ready

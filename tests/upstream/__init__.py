@@ -1,0 +1,1 @@
+"""What upstream's end-to-end suites walk through, beside its own kubectl plugin and controller."""

@@ -1,0 +1,46 @@
+"""A namespace and a walk for each test."""
+
+import itertools
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rollouts.kube.errors import NotFound
+from rollouts.kube.http import connect
+from rollouts.kube.resources import NAMESPACES
+from tests.upstream import remains
+from tests.upstream.walk import Walk
+
+_NUMBERS = itertools.count()
+_MARK = uuid.uuid4().hex[:6]
+
+UPSTREAM = os.environ.get("ROLLOUTS_TEST_CONTROLLER") == "upstream"
+
+
+@pytest.fixture
+async def walk(request: pytest.FixtureRequest) -> AsyncIterator[Walk]:
+    """Whoever uses the rollout of one namespace.
+
+    With ROLLOUTS_TEST_REMAINS, a folder, what is left of the walk is written into it.
+    """
+    kubeconfig = Path(os.environ["ROLLOUTS_TEST_KUBECONFIG"])
+    peers = Path(os.environ["ROLLOUTS_TEST_PEERS"])
+    namespace = f"walk-{_MARK}-{next(_NUMBERS)}"
+    kube = await connect(kubeconfig=kubeconfig)
+    try:
+        await kube.create(
+            NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        )
+        yield Walk(kube, kubeconfig, peers, namespace)
+        if folder := os.environ.get("ROLLOUTS_TEST_REMAINS"):
+            left = yaml.safe_dump(await remains.of(kube, namespace), width=200)
+            Path(folder, f"{request.node.name}.yaml").write_text(left.replace(namespace, "NAMESPACE"))
+        with suppress(NotFound):
+            await kube.delete(NAMESPACES, namespace)
+    finally:
+        await kube.close()

@@ -1,0 +1,48 @@
+"""What is left of a walk, without times and ids: to be laid beside what another controller left."""
+
+import re
+from typing import Any
+
+from rollouts.api.meta import Object
+from rollouts.kube.client import Client
+from rollouts.kube.resources import ANALYSIS_RUNS, EVENTS, INGRESSES, REPLICA_SETS, ROLLOUTS, SERVICES
+
+_TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_DROPPED = (
+    *("uid", "resourceVersion", "creationTimestamp", "managedFields", "selfLink", "namespace"),
+    *("kubectl.kubernetes.io/last-applied-configuration", "update", "jobs", "clusterIP", "clusterIPs"),
+)
+_KINDS = (ROLLOUTS, REPLICA_SETS, SERVICES, INGRESSES, ANALYSIS_RUNS)
+
+
+async def of(kube: Client, namespace: str) -> Object:
+    """The objects of the controller by kind and name, and the events in order."""
+    found: Object = {}
+    for resource in _KINDS:
+        for each in (await kube.list(resource, namespace))["items"]:
+            bare = _bare(each)
+            if resource not in (ANALYSIS_RUNS, ROLLOUTS):
+                bare.pop("status", None)
+            if resource is REPLICA_SETS:
+                bare["spec"].pop("template")
+            found[f"{resource.kind}/{each['metadata']['name']}"] = bare
+    events = (await kube.list(EVENTS, namespace))["items"]
+    events.sort(key=lambda each: int(each["metadata"]["resourceVersion"]))
+    found["events"] = [
+        " ".join((each["type"], each["reason"], _TIMES.sub("TIME", each["message"])))
+        for each in events
+        if each["involvedObject"]["kind"] in ("Rollout", "AnalysisRun", "Experiment")
+    ]
+    return found
+
+
+def _bare(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _bare(each) for name, each in value.items() if name not in _DROPPED}
+        case list():
+            return [_bare(each) for each in value]
+        case str():
+            return _TIMES.sub("TIME", value)
+        case _:
+            return value
