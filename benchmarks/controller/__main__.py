@@ -6,6 +6,8 @@ python -m benchmarks.controller --rollouts 100,1000 --server embedded --output f
 import asyncio
 import json
 import platform
+import signal
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -34,6 +36,7 @@ def main(*, rollouts: str, server: str, output: Path | None, **options: Any) -> 
     sizes = sorted(int(each) for each in rollouts.split(","))
     facts = {"version": __version__, "python": platform.python_version(), "server": server, **options}
     figures: list[Figures] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end, too
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         kubeconfig, grow = stack.enter_context(SERVERS[server](folder))

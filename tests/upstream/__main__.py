@@ -8,6 +8,7 @@ With upstream's controller the walks are held to the program that they are about
 import argparse
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,8 +76,9 @@ def main() -> int:
     except (programs.NotAvailable, control_plane.NotAvailable) as error:
         log.error("%s", error)
         return 69
-    folder = Path(tempfile.mkdtemp(prefix="rollouts-upstream-"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, too
     with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rollouts-upstream-")))
         plane = stack.enter_context(ControlPlane(folder / "plane", found))
         install(plane.kubeconfig, found.gateway_api)
         home = folder / "home"
