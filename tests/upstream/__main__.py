@@ -12,56 +12,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.controlplane import programs as control_plane
 from tests.controlplane.install import install
-from tests.controlplane.plane import ControlPlane, free_port
+from tests.controlplane.plane import ControlPlane
 from tests.e2e.clusters import Real
-from tests.e2e.live import Live
 from tests.upstream import programs
+from tests.upstream.controllers import Controllers
 from tests.upstream.walk import INSTANCE
 
 log = logging.getLogger(__name__)
-
-
-@contextmanager
-def ours(kubeconfig: Path, home: Path) -> Iterator[None]:
-    """Our controller with its own account, and the node."""
-    live = Live.on(Real(kubeconfig, home, stand_in=True), home, metrics_port=free_port())
-    live.cluster.up()
-    try:
-        live.start_controller("--instance-id", INSTANCE)
-        live.await_controller()
-        yield
-    finally:
-        live.end()
-
-
-@contextmanager
-def theirs(kubeconfig: Path, home: Path, program: Path) -> Iterator[None]:
-    """Upstream's controller, and the node."""
-    node = Real(kubeconfig, home, stand_in=True)
-    node.up()
-    ports = [f"--{name}Port={free_port()}" for name in ("metrics", "healthz")]
-    command = [str(program), f"--kubeconfig={kubeconfig}", f"--instance-id={INSTANCE}", *ports]
-    # Its budget of requests is for one cluster; all walks at the same time need more.
-    command += ["--leader-elect=false", "--qps=200", "--burst=400"]
-    try:
-        with (
-            (home / "controller.log").open("wb") as log,
-            subprocess.Popen(command, stdout=log, stderr=log) as process,
-        ):
-            time.sleep(3)  # it has no sign of its own that its caches are filled
-            try:
-                yield
-            finally:
-                process.terminate()
-    finally:
-        node.down()
 
 
 def main() -> int:
@@ -81,15 +43,17 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rollouts-upstream-")))
         plane = stack.enter_context(ControlPlane(folder / "plane", found))
         install(plane.kubeconfig, found.gateway_api)
-        home = folder / "home"
-        if asked.controller == "ours":
-            stack.enter_context(ours(plane.kubeconfig, home))
-        else:
-            stack.enter_context(theirs(plane.kubeconfig, home, peers / "rollouts-controller"))
-        seen = {"ROLLOUTS_TEST_KUBECONFIG": str(plane.kubeconfig), "ROLLOUTS_TEST_PEERS": str(peers)}
-        seen |= {
+        node = Real(plane.kubeconfig, folder / "home", stand_in=True)
+        node.up()
+        stack.callback(node.down)
+        controllers = Controllers(plane.kubeconfig, node.controller_kubeconfig, peers, node.home)
+        stack.enter_context(controllers.running(asked.controller, INSTANCE))
+        seen = {
+            "ROLLOUTS_TEST_KUBECONFIG": str(plane.kubeconfig),
+            "ROLLOUTS_TEST_ACCOUNT": str(node.controller_kubeconfig),
+            "ROLLOUTS_TEST_PEERS": str(peers),
             "ROLLOUTS_TEST_CONTROLLER": asked.controller,
-            "ROLLOUTS_TEST_LOG": str(home / "controller.log"),
+            "ROLLOUTS_TEST_LOG": str(controllers.log(INSTANCE)),
         }
         command = [sys.executable, "-m", "pytest", "-m", "upstream", *words]
         return subprocess.run(command, env={**os.environ, **seen}, check=False).returncode

@@ -23,7 +23,7 @@ HASH = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
 INSTANCE_LABEL = "argo-rollouts.argoproj.io/controller-instance-id"
 INSTANCE = "upstream-walks"
-"""What the objects of the walks are labelled with; the controller looks at no others."""
+"""Of the controller that a run starts for all walks."""
 _LIMIT = 90.0
 """Seconds; what upstream's fixtures wait by default, too."""
 
@@ -38,6 +38,8 @@ class Walk:
     namespace: str
     name: str = ""
     """Of the rollout applied first."""
+    instance: str = INSTANCE
+    """What the objects are labelled with; the controller of that instance id looks at no others."""
 
     # What the user does.
 
@@ -47,7 +49,7 @@ class Walk:
             for found in yaml.safe_load_all(text):
                 if not found:
                     continue
-                found.setdefault("metadata", {}).setdefault("labels", {})[INSTANCE_LABEL] = INSTANCE
+                found.setdefault("metadata", {}).setdefault("labels", {})[INSTANCE_LABEL] = self.instance
                 if found["kind"] == "Rollout" and not self.name:
                     self.name = found["metadata"]["name"]
                 await self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(found))
