@@ -13,6 +13,7 @@ pod, first; then by the command of the container:
     ["sh", "-c", "sleep 2; exit 1"]    `sleep` and `exit` are understood, and `false`
     ["/bad-command"]                   a first word with `bad` in it cannot be started
 
+A `sleep` in postStart delays its readiness, one in preStop its end, within the grace period.
 An image named in ConfigMap kube-system/images may be `missing` or `broken`, as in the embedded cluster.
 """
 
@@ -40,6 +41,8 @@ class Behaviour:
     ready_after: float = USUAL
     exit_after: float = NEVER
     exit_code: int = 0
+    stops_after: float = 0
+    """From when it is told to."""
 
 
 def behaviour(launch: Launch) -> Behaviour:
@@ -62,11 +65,20 @@ def behaviour(launch: Launch) -> Behaviour:
     code = int(exited[1]) if exited else int(bool(_FALSE.search(script)))
     delay = float((launch.probe or {}).get("initialDelaySeconds") or 0)
     ends = launch.completes or "exit-after" in asked
+    started = _hook(launch, "postStart") + max(USUAL, delay)
     return Behaviour(
-        ready_after=NEVER if launch.broken else _seconds(asked.get("ready-after"), max(USUAL, delay)),
+        ready_after=NEVER if launch.broken else _seconds(asked.get("ready-after"), started),
         exit_after=_seconds(asked.get("exit-after"), float(slept[1]) if slept else USUAL) if ends else NEVER,
         exit_code=int(asked.get("exit-code", code)),
+        stops_after=_hook(launch, "preStop"),
     )
+
+
+def _hook(launch: Launch, name: str) -> float:
+    """How long a hook takes."""
+    command = (((launch.lifecycle or {}).get(name) or {}).get("exec") or {}).get("command") or ()
+    slept = _SLEEP.search(" ".join(command))
+    return float(slept[1]) if slept else 0
 
 
 def _seconds(text: str | None, otherwise: float) -> float:
@@ -110,6 +122,7 @@ class StandInProcess:
             await self._stopped.wait()
 
     async def stop(self, grace: float) -> None:
+        await self._stops_within(min(grace, self.behaviour.stops_after))
         self._stopped.set()
 
     def log(self) -> bytes:

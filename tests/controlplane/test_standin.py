@@ -1,11 +1,12 @@
 """What a pod of the stand-in does is what its annotations ask for, and then its command."""
 
+import time
 from typing import Any
 
 import pytest
 
 from rollouts.embedded.pods.runner import Address, Launch, StartFailed
-from tests.controlplane.standin import NEVER, USUAL, Behaviour, behaviour
+from tests.controlplane.standin import NEVER, USUAL, Behaviour, StandInProcess, behaviour
 
 
 def launch(**more: Any) -> Launch:
@@ -37,6 +38,10 @@ def launch(**more: Any) -> Launch:
         ({"annotations": {"stand-in/ready-after": "never"}}, Behaviour(ready_after=NEVER)),
         ({"broken": True}, Behaviour(ready_after=NEVER)),
         ({"command": ("sleep", "3600")}, Behaviour()),
+        (
+            {"lifecycle": {hook: {"exec": {"command": ["sleep", "5"]}} for hook in ("postStart", "preStop")}},
+            Behaviour(ready_after=5 + USUAL, stops_after=5),
+        ),
         ({"annotations": {"stand-in/exit-after": "3"}}, Behaviour(exit_after=3)),
         ({"completes": True}, Behaviour(exit_after=USUAL)),
         ({"completes": True, "command": ("false",)}, Behaviour(exit_after=USUAL, exit_code=1)),
@@ -53,6 +58,16 @@ def launch(**more: Any) -> Launch:
 )
 def test_a_container_does_what_is_asked_of_it(asked: dict[str, Any], expected: Behaviour) -> None:
     assert behaviour(launch(**asked)) == expected
+
+
+@pytest.mark.parametrize(("grace", "lasts"), [(0.0, 0.0), (0.1, 0.1), (30.0, 0.3)])
+async def test_a_container_takes_the_time_of_its_pre_stop_hook_but_no_more_than_its_grace(
+    grace: float, lasts: float
+) -> None:
+    process, began = StandInProcess(Behaviour(stops_after=0.3)), time.monotonic()
+    await process.stop(grace)
+    assert lasts <= time.monotonic() - began + 0.01 < lasts + 5
+    assert await process.wait() == 143
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ class Launch:
     """The image starts and never answers."""
     probe: Object | None
     """The readinessProbe; without one, a container is ready once its ports accept connections."""
+    lifecycle: Object | None = None
+    """What is to run after the start and before the end."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Of the pod."""
 

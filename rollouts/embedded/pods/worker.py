@@ -233,6 +233,7 @@ class Worker:
             completes=completes,
             broken=image.broken,
             probe=container.get("readinessProbe"),
+            lifecycle=container.get("lifecycle"),
             annotations=self._pod["metadata"].get("annotations") or {},
         )
 
