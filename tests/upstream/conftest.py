@@ -1,5 +1,6 @@
 """A namespace and a walk for each test."""
 
+import asyncio
 import itertools
 import os
 import uuid
@@ -33,10 +34,13 @@ async def walk(request: pytest.FixtureRequest) -> AsyncIterator[Walk]:
     namespace = f"walk-{_MARK}-{next(_NUMBERS)}"
     kube = await connect(kubeconfig=kubeconfig)
     try:
-        await kube.create(
+        made = await kube.create(
             NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         )
-        yield Walk(kube, kubeconfig, peers, namespace)
+        walk = Walk(kube, kubeconfig, peers, namespace)
+        listening = asyncio.create_task(walk.listen(made["metadata"]["resourceVersion"]))
+        yield walk
+        listening.cancel()
         if folder := os.environ.get("ROLLOUTS_TEST_REMAINS"):
             left = yaml.safe_dump(await remains.of(kube, namespace), width=200)
             Path(folder, f"{request.node.name}.yaml").write_text(left.replace(namespace, "NAMESPACE"))

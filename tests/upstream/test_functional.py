@@ -46,8 +46,10 @@ async def test_a_version_that_is_aborted_and_retried_is_promoted_and_each_turn_i
     assert (await walk.count(1), await walk.count(2)) == (0, 1)
     await asyncio.sleep(1)
     assert await walk.reasons() == [
-        *("RolloutUpdated", "NewReplicaSetCreated", "RolloutCompleted"),
-        *("RolloutUpdated", "NewReplicaSetCreated", "RolloutStepCompleted", "RolloutPaused"),
+        *("RolloutAddedToInformer", "RolloutUpdated", "NewReplicaSetCreated", "RolloutNotCompleted"),
+        *("ScalingReplicaSet", "RolloutCompleted"),
+        *("RolloutUpdated", "NewReplicaSetCreated", "RolloutNotCompleted"),
+        *("ScalingReplicaSet", "RolloutStepCompleted", "RolloutPaused"),
         *("ScalingReplicaSet", "RolloutAborted"),
         *("ScalingReplicaSet", "RolloutStepCompleted", "RolloutPaused"),
         *("RolloutStepCompleted", "RolloutResumed", "ScalingReplicaSet", "RolloutCompleted"),

@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Walk:
     namespace: str
     name: str = ""
     """Of the rollout applied first."""
+    events: list[Object] = field(default_factory=list)
+    """All of the namespace as a watch told them, so that one that happens again counts again."""
     instance: str = INSTANCE
     """What the objects are labelled with; the controller of that instance id looks at no others."""
 
@@ -242,15 +244,23 @@ class Walk:
     async def jobs(self) -> list[Object]:
         return list((await self.kube.list(JOBS, self.namespace))["items"])
 
-    async def reasons(self) -> list[str]:
-        """The reasons of the events of the rollout, oldest first."""
-        found = [
+    def told(self) -> list[Object]:
+        """The events of the rollout, in order."""
+        return [
             each
-            for each in (await self.kube.list(EVENTS, self.namespace))["items"]
+            for each in self.events
             if each["involvedObject"]["kind"] == "Rollout" and each["involvedObject"]["name"] == self.name
         ]
-        found.sort(key=lambda each: int(each["metadata"]["resourceVersion"]))
-        return [each["reason"] for each in found]
+
+    async def reasons(self) -> list[str]:
+        """The reasons of the events of the rollout, in order."""
+        return [each["reason"] for each in self.told()]
+
+    async def listen(self, version: str) -> None:
+        """Note every event of the namespace from a version of the cluster on, until cancelled."""
+        async for change in self.kube.watch(EVENTS, self.namespace, resourceVersion=version):
+            if change["type"] in ("ADDED", "MODIFIED"):
+                self.events.append(change["object"])
 
     async def _pods_of(self, hash_: str) -> list[Object]:
         return [
