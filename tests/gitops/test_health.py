@@ -1,4 +1,7 @@
-"""Health of every kind: one file a case, and its name says what comes out."""
+"""Health of every kind: one file a case, and its name says what comes out.
+
+Where the message is Argo CD's as well, it stands in a second document of the file.
+"""
 
 from pathlib import Path
 
@@ -12,9 +15,11 @@ CASES = sorted((Path(__file__).parent / "health").glob("*.yaml"))
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
 def test_the_name_of_the_case_says_its_health(case: Path) -> None:
-    found = health(yaml.safe_load(case.read_text()))
+    obj, *more = yaml.safe_load_all(case.read_text())
+    found = health(obj)
     expected = case.stem.split("-")[1]
     assert (found.status.lower() if found else "none") == expected
+    assert [{"message": found.message if found else ""}] * len(more) == more
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ _RULES: Mapping[tuple[str, str], Callable[[Object], Health | None]] = {
     ("apiregistration.k8s.io", "APIService"): networking.api_service,
     ("argoproj.io", "Rollout"): argo.rollout,
     ("argoproj.io", "Application"): argo.application,
-    ("argoproj.io", "AnalysisRun"): argo.analysis,
-    ("argoproj.io", "Experiment"): argo.analysis,
+    ("argoproj.io", "AnalysisRun"): argo.analysis_run,
+    ("argoproj.io", "Experiment"): argo.experiment,
     ("argoproj.io", "Workflow"): argo.workflow,
 }
 
@@ -35,10 +35,16 @@ _RULES: Mapping[tuple[str, str], Callable[[Object], Health | None]] = {
 def health(obj: Object) -> Health | None:
     """How one live object is doing; None for a kind that has no such thing."""
     if obj["metadata"].get("deletionTimestamp"):
-        return progressing("Pending deletion")
+        return _deletion(obj)
     ref = ref_of(obj)
     rule = _RULES.get((ref.group, ref.kind))
     return rule(obj) if rule else None
+
+
+def _deletion(obj: Object) -> Health:
+    """On its way out, and what it waits for."""
+    finalizers = ", ".join(obj["metadata"].get("finalizers") or ())
+    return progressing("Pending deletion" + (f"; blocked by finalizers: {finalizers}" if finalizers else ""))
 
 
 def worst(children: Iterable[Health | None], *, missing: int = 0, total: int = 0) -> str:
