@@ -53,9 +53,9 @@ class Draft:
 
     @property
     def healthy(self) -> bool:
-        """Nothing is left to do."""
+        """Nothing is left to do, but perhaps to verify a blue/green that has switched."""
         held = self.paused or self.status.abort
-        return not held and not phase.unfinished(self.seen.rollout, self.status)
+        return not held and not phase.unserved(self.seen.rollout, self.status)
 
     @property
     def subject(self) -> str:
@@ -91,7 +91,7 @@ def told(draft: Draft, now: datetime) -> Conditions:
     words = [
         _held(draft) or _moving(draft, now),
         _available(draft),
-        Word("Paused", _said(draft.paused), "RolloutPaused", "Rollout is paused"),
+        _paused(draft),
         _healthy(draft),
         Word("Completed", _said(completed), "RolloutCompleted", "RolloutCompleted"),
         _passed_over(draft, conditions),
@@ -156,6 +156,13 @@ def _moving(draft: Draft, now: datetime) -> Word | None:
         message = deadline.message(seen, draft.roles)
         return Word("Progressing", "False", deadline.EXCEEDED, message)
     return None
+
+
+def _paused(draft: Draft) -> Word | None:
+    """A rollout that was never paused says nothing of it."""
+    if not draft.paused and find(draft.seen.rollout.status.conditions, "Paused") is None:
+        return None
+    return Word("Paused", _said(draft.paused), "RolloutPaused", "Rollout is paused")
 
 
 def _healthy(draft: Draft) -> Word | None:

@@ -43,25 +43,37 @@ def paused(rollout: Rollout, status: RolloutStatus, doubt: str) -> str:
 
 def unfinished(rollout: Rollout, status: RolloutStatus) -> str:
     """What an update that nothing holds up still waits for; empty when it is done."""
+    return unserved(rollout, status) or _unverified(rollout, status)
+
+
+def unserved(rollout: Rollout, status: RolloutStatus) -> str:
+    """What is missing until the new version serves alone, or, of a canary, until the update is done."""
     if rollout.spec.restart_at is not None and rollout.spec.restart_at != status.restarted_at:
         return "rollout is restarting"
     if status.updated_replicas < replicas.wanted(rollout):
         return "more replicas need to be updated"
     if status.available_replicas < status.updated_replicas:
         return "updated replicas are still becoming available"
-    promoted = bool(status.stable_rs) and status.stable_rs == status.current_pod_hash
-    blue_green = rollout.spec.strategy.blue_green
-    if blue_green is not None:
-        if status.blue_green.active_selector != status.current_pod_hash:
-            return "active service cutover pending"
-        if not promoted and blue_green.post_promotion_analysis is not None:
-            ref = status.blue_green.post_promotion_analysis_run_status
-            if ref is None or ref.status in {"", "Pending", "Running"}:
-                return "waiting for analysis to complete"
-        return "" if promoted else "waiting for post-promotion verification to complete"
+    if rollout.spec.strategy.blue_green is not None:
+        is_cut_over = status.blue_green.active_selector == status.current_pod_hash
+        return "" if is_cut_over else "active service cutover pending"
     canary = rollout.spec.strategy.canary
     # With traffic routing the old pods stay for the scale-down delay, which is no unfinished work.
     routed = canary is not None and canary.traffic_routing is not None
     if not routed and status.replicas > status.updated_replicas:
         return "old replicas are pending termination"
-    return "" if promoted else "waiting for all steps to complete"
+    return "" if _promoted(status) else "waiting for all steps to complete"
+
+
+def _unverified(rollout: Rollout, status: RolloutStatus) -> str:
+    if _promoted(status):
+        return ""
+    blue_green, ref = rollout.spec.strategy.blue_green, status.blue_green.post_promotion_analysis_run_status
+    is_judged = blue_green is not None and blue_green.post_promotion_analysis is not None
+    if is_judged and (ref is None or ref.status in {"", "Pending", "Running"}):
+        return "waiting for analysis to complete"
+    return "waiting for post-promotion verification to complete"
+
+
+def _promoted(status: RolloutStatus) -> bool:
+    return bool(status.stable_rs) and status.stable_rs == status.current_pod_hash

@@ -17,10 +17,12 @@ def canary(rollout: Rollout) -> CanaryStrategy:
 
 
 def steps_hash(rollout: Rollout) -> str:
-    """Name the list of steps; empty without steps. An edit of the steps starts the update anew."""
+    """Name a canary's list of steps, or that it has none. An edit of the steps starts the update anew."""
+    if rollout.spec.strategy.canary is None:
+        return ""
     listed = canary(rollout).steps
     if not listed:
-        return ""
+        return name_of(b"null")
     return name_of(_STEPS.dump_json(listed, by_alias=True, exclude_defaults=True))
 
 

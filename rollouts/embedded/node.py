@@ -110,6 +110,11 @@ async def introduce(client: Client, clock: Clock) -> None:
     default = {"ingressclass.kubernetes.io/is-default-class": "true"}
     await _apply(client, INGRESS_CLASSES, "nginx", {"spec": {"controller": CONTROLLER}}, annotations=default)
     await _apply(client, GATEWAY_CLASSES, "envoy", {"spec": {"controllerName": CONTROLLER}})
+    await join(client, clock)
+
+
+async def join(client: Client, clock: Clock) -> None:
+    """Make the Node object alone; a real cluster deletes pods of a node that there is not."""
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "pods are processes"}
     times = {"lastHeartbeatTime": format_time(clock()), "lastTransitionTime": format_time(clock())}
     await _apply(client, NODES, NODE, {"spec": {}})

@@ -134,6 +134,7 @@ async def main(kubeconfig: str, *, with_processes: bool) -> None:
                 print(port, flush=True)
                 await stop.wait()
             return
+        await node.join(client, _now)
         standing = asyncio.create_task(stand_in(client))
         print(0, flush=True)
         stopping = asyncio.create_task(stop.wait())

@@ -22,7 +22,7 @@ def test_a_healthy_rollout_says_so_in_every_condition():
     assert condition(world, "Available") == ("True", "AvailableReason", "Rollout has minimum availability")
     assert condition(world, "Healthy") == ("True", "RolloutHealthy", "Rollout is healthy")
     assert condition(world, "Completed") == ("True", "RolloutCompleted", "RolloutCompleted")
-    assert condition(world, "Paused") == ("False", "RolloutPaused", "Rollout is paused")
+    assert condition(world, "Paused") == ("", "", ""), "it was never paused"
     assert condition(world, "Progressing") == (
         "True",
         "NewReplicaSetAvailable",
@@ -46,11 +46,27 @@ def test_conditions_follow_an_update():
     assert condition(world, "Paused")[0] == "True"
     assert condition(world, "Progressing") == ("Unknown", "RolloutPaused", "Rollout is paused")
     world.patch(pauseConditions=None).reconcile()
+    assert condition(world, "Paused")[0] == "False"
     assert condition(world, "Progressing") == ("Unknown", "RolloutResumed", "Rollout is resumed")
     world.patch(abort=True).reconcile()
     assert condition(world, "Progressing")[1] == "RolloutAborted"
     world.patch(abort=False).reconcile()
     assert condition(world, "Progressing") == ("Unknown", "RolloutRetry", "Retrying Rollout after abort")
+
+
+def test_a_canary_without_steps_is_known_by_the_hash_that_upstream_has_for_it():
+    assert deployed(canary()).status.current_step_hash == "5ffbfbbd64"
+    assert deployed(blue_green()).status.current_step_hash == ""
+
+
+def test_a_blue_green_that_has_switched_is_healthy_while_it_is_verified():
+    analysis = {"templates": [{"templateName": "smoke"}]}
+    world = deployed(blue_green(postPromotionAnalysis=analysis))
+    world.ship("v2").until(lambda each: each.status.message == "waiting for analysis to complete").run(3)
+    assert world.status.phase == "Progressing"
+    assert condition(world, "Healthy")[0] == "True"
+    assert condition(world, "Progressing")[1] == "NewReplicaSetAvailable"
+    assert condition(world, "Completed")[0] == "False"
 
 
 def test_a_condition_keeps_its_times_until_it_tells_something_else():
