@@ -58,7 +58,7 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
 
 def _advance(seen: Observed, roles: Roles, new: ReplicaSet, now: datetime) -> Decision:
     """An update is under way and nothing is wrong with it."""
-    status = seen.rollout.status
+    status = pauses.of_blue_green(seen.rollout.status)
     if status.promote_full:
         status = pauses.clear(status)
     status = lifecycle.doubt(seen, status, now)
@@ -99,7 +99,7 @@ def _previewed(seen: Observed, new: ReplicaSet, now: datetime) -> bool:
 
 
 def _preview_available(seen: Observed, new: ReplicaSet) -> bool:
-    count = _new_size(seen)
+    count = _new_size(seen, new)
     service = seen.services.get(_strategy(seen).preview_service)
     shown = service is None or service.pod_hash == new.pod_hash
     return shown and new.desired >= count and new.available >= count
@@ -138,7 +138,7 @@ def slots(seen: Observed, roles: Roles) -> tuple[Slot, ...]:
 
 def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
     """What the facts in status ask for, in the order in which it is safe."""
-    status, strategy = seen.rollout.status, _strategy(seen)
+    status = seen.rollout.status
     keeping = lifecycle.keeping(seen, roles)
     if lifecycle.changed(seen) or lifecycle.retried(seen):
         return Acts(actions=keeping)
@@ -151,7 +151,7 @@ def act(seen: Observed, roles: Roles, now: datetime) -> Acts:
         *sizes.annotations,
         *scaling.up(seen, roles, sizes),
         *(() if halted else _preview(seen, roles)),
-        *(() if halted else services.switch(seen, strategy.active_service, _target(seen, roles))),
+        *(() if halted else _active(seen, roles)),
         *again.evictions,
         *analyses.starts(seen, roles, wanted),
         *(() if status.abort else _milestones(seen, roles.new, now)),
@@ -191,6 +191,17 @@ def _preview(seen: Observed, roles: Roles) -> tuple[SwitchService, ...]:
     if owned and answers and roles.new.available == 0:
         return ()
     return (SwitchService(name=service.name, pod_hash=roles.new.pod_hash),)
+
+
+def _active(seen: Observed, roles: Roles) -> tuple[SwitchService, ...]:
+    """The active service follows the version that all traffic should reach.
+
+    What was a canary until now may have few pods of it; every version serves until all are there.
+    """
+    target = _target(seen, roles)
+    return services.switch(
+        seen, _strategy(seen).active_service, target, all_pods=replicas.wanted(seen.rollout)
+    )
 
 
 def _target(seen: Observed, roles: Roles) -> ReplicaSet | None:
@@ -234,7 +245,7 @@ def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
         wait = min(waiting.values(), default=None)
         return Sizes(pods=pods | idle, annotations=scaledown.wanted_again(new), requeue_after=wait)
     others = scaledown.retire_others(seen, roles, now)
-    pods = {new.name: _new_size(seen), stable.name: wanted} | others.sizes
+    pods = {new.name: _new_size(seen, new), stable.name: wanted} | others.sizes
     annotations = (*others.annotations, *scaledown.wanted_again(stable))
     if not seen.rollout.status.abort:
         # On the quick way back to a version that still runs, its deadline is what tells that it is one.
@@ -249,8 +260,11 @@ def _sizes(seen: Observed, roles: Roles, now: datetime) -> Sizes:
     )
 
 
-def _new_size(seen: Observed) -> int:
-    """How many pods: previewReplicaCount until the update may go on, then all."""
+def _new_size(seen: Observed, new: ReplicaSet) -> int:
+    """How many pods: previewReplicaCount until the update may go on, then all.
+
+    What was a canary until now keeps the pods that the active service still reaches.
+    """
     status, strategy = seen.rollout.status, _strategy(seen)
     wanted = replicas.wanted(seen.rollout)
     full = status.promote_full or status.blue_green.scale_up_preview_check_point
@@ -258,7 +272,8 @@ def _new_size(seen: Observed) -> int:
     switched = active_service is not None and active_service.pod_hash == seen.pod_hash
     if strategy.preview_replica_count is None or full or switched or status.stable_rs == seen.pod_hash:
         return wanted
-    return strategy.preview_replica_count
+    reached = active_service is not None and not active_service.pod_hash
+    return max(strategy.preview_replica_count, min(new.desired, wanted) if reached else 0)
 
 
 def _strategy(seen: Observed) -> BlueGreenStrategy:

@@ -62,7 +62,7 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
 
 def _advance(seen: Observed, roles: Roles, now: datetime) -> Decision:
     """An update is under way and nothing is wrong with it."""
-    status = seen.rollout.status
+    status = pauses.of_canary(seen.rollout.status)
     if status.promote_full:
         status = pauses.clear(status)
     status = lifecycle.doubt(seen, status, now)

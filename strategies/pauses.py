@@ -93,6 +93,26 @@ def clear(status: RolloutStatus) -> RolloutStatus:
     return status.model_copy(update={"pause_conditions": (), "controller_pause": False})
 
 
+def of_canary(status: RolloutStatus) -> RolloutStatus:
+    """The status without what a blue/green waited for, if that is what the rollout was until now."""
+    return _without(status, frozenset({BLUE_GREEN}))
+
+
+def of_blue_green(status: RolloutStatus) -> RolloutStatus:
+    """The status without what a canary's step waited for, if that is what the rollout was until now.
+
+    Left there, it would look as if a user had ended the pause before the switch.
+    """
+    return _without(status, frozenset({CANARY_STEP, UNPROVEN_STEP}))
+
+
+def _without(status: RolloutStatus, reasons: frozenset[str]) -> RolloutStatus:
+    left = tuple(each for each in status.pause_conditions if each.reason not in reasons)
+    if len(left) == len(status.pause_conditions):
+        return status
+    return status.model_copy(update={"pause_conditions": left, "controller_pause": bool(left)})
+
+
 def as_in(other: RolloutStatus, status: RolloutStatus) -> RolloutStatus:
     """The status with the pauses of another."""
     return status.model_copy(

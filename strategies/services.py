@@ -46,11 +46,14 @@ def _selected(seen: Observed, target: ReplicaSet) -> bool:
     return service is not None and service.pod_hash == target.pod_hash
 
 
-def switch(seen: Observed, name: str, target: ReplicaSet | None) -> tuple[SwitchService, ...]:
+def switch(
+    seen: Observed, name: str, target: ReplicaSet | None, *, all_pods: int | None = None
+) -> tuple[SwitchService, ...]:
     """Point a service at a ReplicaSet, if it is not there yet and the pods can take over.
 
-    A service that selects every version so far loses none of them by surprise: it waits until all of the
-    target's pods are available. One that selects a single version already waits for the first of them.
+    A service that selects every version so far loses none of them by surprise: it waits until `all_pods` of
+    the target are available, by default as many as it is sized for. One that selects a single version already
+    waits for the first of them.
     """
     service = seen.services.get(name)
     if service is None or target is None:
@@ -60,7 +63,7 @@ def switch(seen: Observed, name: str, target: ReplicaSet | None) -> tuple[Switch
         return ()
     total = replicas.wanted(seen.rollout)
     adopted = bool(service.pod_hash) and service.managed_by == name_of_rollout
-    needed = min(1, total) if adopted else min(total, target.desired)
+    needed = min(1, total) if adopted else min(total, target.desired if all_pods is None else all_pods)
     if target.available < needed or (total > 0 and target.available == 0):
         return ()
     return (SwitchService(name=name, pod_hash=target.pod_hash),)

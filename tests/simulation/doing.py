@@ -69,7 +69,7 @@ class Doing:
 
     async def _do(self, event: e.Event) -> None:  # noqa: C901, PLR0912 (one arm for each event)
         if isinstance(event, e.INTENTS):
-            anew = isinstance(event, e.Ship | e.Command | e.EditSteps)
+            anew = isinstance(event, e.Ship | e.Command | e.EditSteps | e.ChangeStrategy)
             aside = isinstance(event, e.Command) and event.verb in ("pause", "restart", "abort")
             self._past.intent(self._now(), anew=anew and not aside)
         match event:
@@ -83,10 +83,12 @@ class Doing:
                 await self._patch({"spec": {"replicas": replicas}})
             case e.EditSteps(steps):
                 self._past.last_told = ""
-                await self._patch({"spec": {"strategy": {"canary": {"steps": list(steps)}}}})
+                await self._edit("canary", {"steps": list(steps)})
             case e.EditStrategy(field, value):
-                chosen = "blueGreen" if self._setup.kind == "blueGreen" else "canary"
-                await self._patch({"spec": {"strategy": {chosen: {field: value}}}})
+                await self._edit("blueGreen" if self._setup.kind == "blueGreen" else "canary", {field: value})
+            case e.ChangeStrategy(strategy):
+                self._past.last_told = ""
+                await self._patch({"spec": {"strategy": {"canary": None, "blueGreen": None} | strategy}})
             case e.Invalidate(seconds):
                 await self._patch({"spec": {"progressDeadlineSeconds": 0}})
                 self._invalid += 1
@@ -204,6 +206,11 @@ class Doing:
     async def _patch(self, patch: Object) -> None:
         with suppress(Invalid, NotFound):  # what the API server refuses has not happened
             await self._world.client.patch(ROLLOUTS, NAME, patch, "default")
+
+    async def _edit(self, chosen: str, fields: Object) -> None:
+        """Change fields of the strategy, unless somebody has chosen another since."""
+        if chosen in self._camera.look(self._now()).spec.get("strategy", {}):
+            await self._patch({"spec": {"strategy": {chosen: fields}}})
 
     async def _make_valid(self) -> None:
         self._invalid -= 1

@@ -1,6 +1,7 @@
 """Draws programs: every choice comes from one random generator, and so from the seed."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from rollouts.api.meta import Object
@@ -24,6 +25,7 @@ from tests.faults.model import (
 from tests.simulation.baselines import with_baselines
 from tests.simulation.events import (
     Break,
+    ChangeStrategy,
     Command,
     Crash,
     Degrade,
@@ -46,6 +48,7 @@ from tests.simulation.events import (
     Scale,
     Ship,
 )
+from tests.simulation.manifests import SERVICES
 from tests.simulation.policies import with_policies
 from tests.simulation.program import VERSIONS, Kind, Program, Setup, Timed
 
@@ -89,7 +92,31 @@ def draw(seed: int) -> Program:
     for _ in range(lot.randint(4, 14)):
         events.append(Timed(round(at, 2) + _ODD, _event(lot, setup, first=not events)))
         at += lot.choice((0.02, 0.3, lot.uniform(0.02, 3), lot.uniform(2, 15), lot.uniform(10, 60)))
-    return with_baselines(with_policies(Program(seed=seed, setup=setup, events=tuple(events))))
+    program = Program(seed=seed, setup=setup, events=tuple(events))
+    return _with_changes(with_baselines(with_policies(program)))
+
+
+def _with_changes(program: Program) -> Program:
+    """The program of a seed with changes of the whole strategy, drawn apart from the rest of it."""
+    lot, setup = random.Random(f"changes of {program.seed}"), program.setup
+    if setup.kind in ("nginx", "gateway") or lot.random() < 0.6:
+        return program
+    events = list(program.events)
+    last = events[-1].at
+    for _ in range(lot.choice((1, 1, 2))):
+        change = ChangeStrategy(_another(lot, SERVICES[setup.kind][0]))
+        events.append(Timed(round(last * lot.random(), 2) + _ODD, change))
+    return replace(program, events=tuple(sorted(events, key=lambda each: each.at)))
+
+
+def _another(lot: random.Random, front: str) -> Object:
+    match lot.choice(("canary", "rolling", "blueGreen", "blueGreen")):
+        case "blueGreen":
+            strategy = _blue_green(lot) | {"activeService": front}
+            del strategy["previewService"]
+            return {"blueGreen": strategy}
+        case kind:
+            return {"canary": _canary(lot, kind)}
 
 
 # --- The world --------------------------------------------------------------------------------------------

@@ -61,6 +61,17 @@ class EditStrategy:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeStrategy:
+    """Replace the whole strategy by another, which may be of the other kind."""
+
+    strategy: Object
+    """With `canary` or `blueGreen` as its only key."""
+
+    def __str__(self) -> str:
+        return f"somebody changes the strategy to {brief(self.strategy)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Invalidate:
     """Make the spec invalid, and valid again after a while."""
 
@@ -248,6 +259,7 @@ Event = (
     | Scale
     | EditSteps
     | EditStrategy
+    | ChangeStrategy
     | Invalidate
     | Remove
     | Recreate
@@ -273,6 +285,7 @@ INTENTS = (
     Scale,
     EditSteps,
     EditStrategy,
+    ChangeStrategy,
     Invalidate,
     Remove,
     Recreate,

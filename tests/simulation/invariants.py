@@ -80,7 +80,7 @@ def capacity_stays(before: View, after: View, past: Past) -> Iterator[str]:
     since = past.doubt(after.now)
     if past.fell_at >= since or max(past.told_at, past.moved_at) > since:
         return
-    if after.kind in ("rolling", "canary") or not before.stable:  # all versions share the requests
+    if after.shares or not before.stable:  # all versions share the requests
         kept, had = (sum(view.serving(each) for each in view.sets) for view in (after, before))
         least = after.replicas - max(_unavailable(after), _restarts(after))
         if kept < had and kept < least:
@@ -96,7 +96,7 @@ def capacity_stays(before: View, after: View, past: Past) -> Iterator[str]:
 
 def traffic_moves_to_enough_pods(before: View, after: View, past: Past) -> Iterator[str]:
     """A version gets more traffic only when it has the pods for it."""
-    if not after.author or after.kind in ("rolling", "canary"):
+    if not after.author or after.shares:
         return
     if (before.weight, before.beside_weight, before.selectors) == (
         after.weight,
@@ -118,6 +118,20 @@ def traffic_moves_to_enough_pods(before: View, after: View, past: Past) -> Itera
         if after.serving(pod_hash) < min(needed, after.replicas):
             served = after.serving(pod_hash)
             yield f"{_percent(share)} of the traffic went to {_name(after, pod_hash)} with {served} pods"
+
+
+def a_shared_service_narrows_to_enough_pods(before: View, after: View, past: Past) -> Iterator[str]:
+    """An active Service that every version shared goes to one only when that has all its pods."""
+    since = past.doubt(after.now)
+    if not after.author or not after.switches or max(past.told_at, past.fell_at) > since:
+        return
+    front = after.strategy["activeService"]
+    target = after.selectors.get(front)
+    if before.selectors.get(front) != "" or not target or not any(before.ready.values()):
+        return
+    if after.serving(target) < after.replicas:
+        served = after.serving(target)
+        yield f"service {front} went from every version to {_name(after, target)} with {served} pods"
 
 
 def status_tells_the_weight(before: View, after: View, past: Past) -> Iterator[str]:
@@ -164,10 +178,11 @@ def services_select_what_is_there(before: View, after: View, past: Past) -> Iter
 
 def users_get_what_was_proven(before: View, after: View, past: Past) -> Iterator[str]:
     """Blue/green switches users only after the checks that the strategy asks for."""
-    if not after.author or after.kind != "blueGreen" or past.told_at > past.doubt(after.now):
+    if not after.author or not after.switches or past.told_at > past.doubt(after.now):
         return
-    active = after.selectors.get("shop-active")
-    if not active or active == before.selectors.get("shop-active") or active == before.stable:
+    front = after.strategy["activeService"]
+    active = after.selectors.get(front)
+    if not active or active == before.selectors.get(front) or active == before.stable:
         return
     if before.stable not in before.sets or before.status.get("promoteFull"):
         return  # there is nothing that could go on to serve
@@ -177,6 +192,19 @@ def users_get_what_was_proven(before: View, after: View, past: Past) -> Iterator
     proven = any(map(partial(lets_go_on, after), runs)) or said(before, "blueGreen", "prePromotion")
     if after.strategy.get("prePromotionAnalysis") and not proven:
         yield f"users were switched to {_name(after, active)} without a successful pre-promotion analysis"
+
+
+def a_human_promotes(before: View, after: View, past: Past) -> Iterator[str]:
+    """Blue/green without auto promotion goes on only after a human ended its pause."""
+    if not after.author or not after.switches or past.told_at > past.doubt(after.now):
+        return
+    went_on, goes_on = (
+        bool((view.status.get("blueGreen") or {}).get("scaleUpPreviewCheckPoint")) for view in (before, after)
+    )
+    if went_on or not goes_on or after.strategy.get("autoPromotionEnabled") is not False:
+        return
+    if past.released != after.current and not before.status.get("promoteFull"):
+        yield f"{_name(after, after.current)} goes on to the switch, and no human promoted it"
 
 
 def steps_are_taken_when_done(before: View, after: View, past: Past) -> Iterator[str]:
@@ -279,10 +307,12 @@ ALWAYS: tuple[Invariant, ...] = (
     no_weight_beyond_the_step,
     capacity_stays,
     traffic_moves_to_enough_pods,
+    a_shared_service_narrows_to_enough_pods,
     status_tells_the_weight,
     one_run_for_each_attempt,
     services_select_what_is_there,
     users_get_what_was_proven,
+    a_human_promotes,
     steps_are_taken_when_done,
     healthy_means_done,
     analyses_belong_to_an_update,
@@ -339,7 +369,7 @@ def _share(value: Any, total: int) -> Fraction:
 def _needed(view: View, pod_hash: str) -> int:
     """The pods that a version needs for the requests that reach it."""
     share = view.reach.get(pod_hash, Fraction(0))
-    if view.kind == "blueGreen":
+    if view.switches:
         return view.replicas if share else 0
     if pod_hash != view.stable and _sized_apart(view):
         return min(1, ceil(share), view.replicas)

@@ -44,6 +44,8 @@ class Past:
     """Every version that ever had an analysis that failed, or came to nothing, by hash."""
     weights: list[tuple[float, Fraction | None]] = field(default_factory=list)
     """The canary's shares in the route, and from when on."""
+    released: str = ""
+    """The version, by hash, whose pause before the switch of blue/green a human ended."""
     attempts: int = 1
     """How often a human gave reason to begin an analysis anew."""
 
@@ -82,8 +84,16 @@ class Past:
             self.weights.append((now, after.weight))
         if bool(before.status.get("abort")) != bool(after.status.get("abort")):
             self.aborted_by_hand = bool(after.status.get("abort")) and not after.author
+        self._release(before, after)
         self._step(before, after)
         self._condemn(before, after)
+
+    def _release(self, before: View, after: View) -> None:
+        had, has = ("BlueGreenPause" in view.pauses for view in (before, after))
+        if has and not had:
+            self.released = ""
+        elif had and not has and not after.author:
+            self.released = after.current
 
     def _step(self, before: View, after: View) -> None:
         if (before.index, before.current) != (after.index, after.current):
@@ -123,7 +133,7 @@ class Past:
 
 def portion(view: View, pod_hash: str) -> Fraction:
     """How much of the traffic the controllers give a version; without a router, how many pods."""
-    if view.kind in ("rolling", "canary"):
+    if view.shares:
         each = view.of(pod_hash)
         return Fraction(each.replicas if each is not None else 0)
     return view.reach.get(pod_hash, Fraction(0))

@@ -158,19 +158,13 @@ def _waiting(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
 _INCONCLUSIVE = "Step-based analysis phase inconclusive"
 
 
-def _reasons(view: View) -> set[str]:
-    """Of all pauses, for there may be several at once."""
-    conditions: list[Object] = view.status.get("pauseConditions") or []
-    return {each["reason"] for each in conditions}
-
-
 def _in_doubt(view: View) -> bool:
-    return any(each.endswith("AnalysisRun") for each in _reasons(view))
+    return any(each.endswith("AnalysisRun") for each in view.pauses)
 
 
 def _why_waiting(view: View, broken: frozenset[str]) -> str:
     """What holds an update that is neither promoted nor aborted."""
-    reasons = _reasons(view)
+    reasons = view.pauses
     step = view.steps[view.index] if view.index < len(view.steps) else {}
     stable = view.of(view.stable)
     if view.spec.get("paused"):

@@ -19,6 +19,7 @@ from strategies import (
     canary,
     counts,
     lifecycle,
+    pauses,
     phase,
     replicas,
     safety,
@@ -83,13 +84,13 @@ def without_safety(*breaks: Break) -> Break:
     return all_of_them
 
 
-def switch_at_once(seen: Any, name: str, target: Any) -> tuple[SwitchService, ...]:
+def switch_at_once(seen: Any, name: str, target: Any, **_: Any) -> tuple[SwitchService, ...]:
     service = seen.services.get(name)
     same = service is None or target is None or service.pod_hash == target.pod_hash
     return () if same else (SwitchService(name=name, pod_hash=target.pod_hash),)
 
 
-def switch_to_nobody(seen: Any, name: str, target: Any) -> tuple[SwitchService, ...]:
+def switch_to_nobody(seen: Any, name: str, target: Any, **_: Any) -> tuple[SwitchService, ...]:
     return (SwitchService(name=name, pod_hash="nobody"),) if name and target is not None else ()
 
 
@@ -197,6 +198,24 @@ CASES: dict[str, tuple[Program, Break]] = {
     "traffic_moves_to_enough_pods": (
         program("nginx", routed(*CLIMB), SHIP),
         swap(replicas, "ready_for", lambda *_: True),
+    ),
+    "a_shared_service_narrows_to_enough_pods": (
+        program(
+            "canary",
+            {"steps": [{"setWeight": 75}, {"pause": {}}]},
+            SHIP,
+            (20.0, e.ChangeStrategy({"blueGreen": {"activeService": "shop"}})),
+        ),
+        swap(services, "switch", switch_at_once),
+    ),
+    "a_human_promotes": (
+        program(
+            "canary",
+            {"steps": [{"setWeight": 75}, {"pause": {}}]},
+            SHIP,
+            (20.0, e.ChangeStrategy({"blueGreen": {"activeService": "shop", "autoPromotionEnabled": False}})),
+        ),
+        swap(pauses, "of_blue_green", lambda status: status),
     ),
     "status_tells_the_weight": (
         program("nginx", routed(*CLIMB), SHIP),

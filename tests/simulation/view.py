@@ -123,6 +123,22 @@ class View:
         return self.kind in ("nginx", "gateway")
 
     @property
+    def pauses(self) -> set[str]:
+        """The reasons of the pauses that status tells."""
+        conditions: list[Object] = self.status.get("pauseConditions") or []
+        return {each["reason"] for each in conditions}
+
+    @property
+    def switches(self) -> bool:
+        """Whether users are switched from one version to the other: blue/green."""
+        return "blueGreen" in (self.spec.get("strategy") or {})
+
+    @property
+    def shares(self) -> bool:
+        """Whether versions share the requests by their pods: neither blue/green nor a router's weights."""
+        return not self.routed and not self.switches
+
+    @property
     def steps(self) -> list[Object]:
         return list(self.strategy.get("steps") or ())
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from strategies.model import Service
 from tests.strategies.test_canary_walk import done
-from tests.strategies.world import World, blue_green, deployed, settled
+from tests.strategies.world import World, blue_green, canary, deployed, settled
 
 GATE = {"templates": [{"templateName": "errors"}]}
 
@@ -224,3 +225,19 @@ def test_scaling_during_an_update_scales_both():
     world = deployed(blue_green(autoPromotionEnabled=False))
     world.ship("v2").until(paused).scale(4).run(5)
     assert (world.size("v1"), world.size("v2")) == (4, 4)
+
+
+def test_a_canary_that_becomes_blue_green_keeps_every_version_behind_its_service_until_stable_is_whole():
+    world = deployed(canary({"setWeight": 80}, {"pause": {}}))
+    world.ship("v2").until(paused)
+    assert world.size("v1") == 2
+    world.services["web-active"] = Service(name="web-active")
+    world.strategy = blue_green(autoPromotionEnabled=False, previewReplicaCount=1)
+    world.generation += 1
+    stable = world.of("v1")
+    world.reconcile()
+    assert world.size("v2") == 8
+    world.until(lambda each: each.selected("web-active") == "v1")
+    assert world.of("v1").available == 10 > stable.available
+    world.until(paused).run(2)
+    assert (world.size("v1"), world.size("v2")) == (10, 1)
