@@ -61,6 +61,8 @@ class Doing:
         self._camera = camera
         self._later: set[asyncio.Task[None]] = set()
         self._invalid = 0
+        self._waits_for_validity = False
+        """Whether somebody asked for something that begins only once the spec is valid again."""
 
     async def do(self, event: e.Event) -> None:
         """Make an event happen, unless what it is about is not there."""
@@ -72,6 +74,7 @@ class Doing:
             anew = isinstance(event, e.Ship | e.Command | e.EditSteps | e.ChangeStrategy)
             aside = isinstance(event, e.Command) and event.verb in ("pause", "restart", "abort")
             self._past.intent(self._now(), anew=anew and not aside)
+            self._waits_for_validity |= anew and not aside and self._invalid > 0
         match event:
             case e.Ship(version):
                 if version != self._camera.look(self._now()).version:
@@ -216,7 +219,8 @@ class Doing:
         self._invalid -= 1
         if self._invalid:
             return
-        self._past.intent(self._now(), anew=False)
+        self._past.intent(self._now(), anew=self._waits_for_validity)
+        self._waits_for_validity = False
         seconds = self._setup.spec.get("progressDeadlineSeconds")
         await self._patch({"spec": {"progressDeadlineSeconds": seconds}})
 
