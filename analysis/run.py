@@ -110,8 +110,8 @@ def plan(run: AnalysisRun, now: datetime, known: str | None = None) -> RunPlan:
         if (task := due(metric, results.get(metric.name), times, stopping=stopping))
     )
     phase, message = _verdict(run, metrics, results, dry, stopping=stopping)
-    if terminated and phase in COMPLETED and not message.startswith(TERMINATED):
-        message = f"{TERMINATED}: {message}" if message else TERMINATED
+    if terminated and phase in COMPLETED:
+        message = message or TERMINATED
     room = ROOM // max(len(metrics), 1)
     trimmed = tuple(
         _trim(result, kept.get(result.name, KEPT_MEASUREMENTS), room) for result in results.values()

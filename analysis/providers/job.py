@@ -20,7 +20,9 @@ NAME_ANNOTATION = "analysisrun.argoproj.io/name"
 NAMESPACE_ANNOTATION = "analysisrun.argoproj.io/namespace"
 METRIC_ANNOTATION = "analysisrun.argoproj.io/metric-name"
 JOB_NAME = "job-name"
-"""Key in the measurement's metadata."""
+"""Key in the measurement's metadata, by which the Job is found again."""
+JOB_NAMESPACE = "job-namespace"
+"""The same, for whoever reads it. It is not followed: who may write a status may not point at all Jobs."""
 NAMESPACE_VARIABLE = "ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE"
 """Where Jobs run, if not beside their AnalysisRun."""
 
@@ -53,7 +55,7 @@ class JobProvider:
             pass  # It is gone already, which is what was wanted.
         except RolloutsError as failure:
             return error(started, self._clock(), f"Job: {failure}")
-        return self._ended(previous, "Inconclusive", "metric terminated")
+        return self._ended(previous, "Inconclusive", "Metric Terminated")
 
     def _namespace(self, run: AnalysisRun) -> str:
         return self._environ.get(NAMESPACE_VARIABLE, "") or run.metadata.namespace
@@ -71,7 +73,8 @@ class JobProvider:
                 return error(now, now, f'Job "{name}" exists and belongs to something else; delete it')
         with suppress(RolloutsError):  # The next measurement tries again; this one has its Job.
             await self._tidy(run, metric, name)
-        return running(now, now + timedelta(seconds=1), {JOB_NAME: name})
+        metadata = {JOB_NAME: name, JOB_NAMESPACE: self._namespace(run)}
+        return running(now, now + timedelta(seconds=1), metadata)
 
     async def _tidy(self, run: AnalysisRun, metric: Metric, newest: str) -> None:
         """Delete the Jobs of measurements that the run has dropped."""

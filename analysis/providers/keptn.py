@@ -82,7 +82,7 @@ class KeptnProvider:
         with suppress(RolloutsError):  # It belongs to the run, and is gone with it at the latest.
             if name := previous.metadata.get(ANALYSIS):
                 await self._client.delete(ANALYSES, name, run.metadata.namespace)
-        return self._ended(previous, "Inconclusive", "", "metric terminated")
+        return self._ended(previous, "Inconclusive", "", "Metric Terminated")
 
     async def _metric(self, query: Query, started: datetime) -> Measurement:
         found = await self._client.get(METRICS, query.name, query.namespace)

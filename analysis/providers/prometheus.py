@@ -73,7 +73,7 @@ class PrometheusProvider:
         now = self._clock()
         return Measurement(
             phase="Successful",
-            message="metric terminated",
+            message="Metric Terminated",
             started_at=previous.started_at or now,
             finished_at=now,
         )

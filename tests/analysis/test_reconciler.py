@@ -363,7 +363,7 @@ async def test_whatever_ends_a_run_early_a_metric_under_way_is_ended_too_and_say
         (
             "Inconclusive",
             "Inconclusive",
-            'Run Terminated: Metric "m" assessed Inconclusive due to inconclusive (1)',
+            'Metric "m" assessed Inconclusive due to inconclusive (1)',
         ),
     ],
 )

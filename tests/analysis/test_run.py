@@ -106,7 +106,7 @@ def test_a_metric_that_fails_ends_the_others_at_once():
     planned = plan(seen, at(60))
     assert [(task.metric, task.do) for task in planned.tasks] == [("a", "terminate")]
     assert planned.status.phase == "Running"
-    ended = record(seen, "a", finished("Successful", 60, "metric terminated"), ended=True)
+    ended = record(seen, "a", finished("Successful", 60, "Metric Terminated"), ended=True)
     done = plan(ended, at(60)).status
     assert done.phase == "Failed"
     assert done.message == 'Metric "b" assessed Failed due to failed (1) > failureLimit (0)'

@@ -78,7 +78,7 @@ class TrafficProvider:
         now = self._clock()
         return Measurement(
             phase="Successful",
-            message="metric terminated",
+            message="Metric Terminated",
             started_at=previous.started_at,
             finished_at=now,
         )

@@ -306,7 +306,7 @@ async def test_the_query_is_told_without_secrets_and_the_window_stays_a_place(mo
 async def test_an_unfinished_window_is_ended_without_a_value(monkeypatch):
     world = World(monkeypatch, ERRORS)
     ended = await world.provider.terminate(world.run, world.metric, await world.look())
-    assert (ended.phase, ended.value, ended.message) == ("Successful", "", "metric terminated")
+    assert (ended.phase, ended.value, ended.message) == ("Successful", "", "Metric Terminated")
 
 
 @pytest.mark.parametrize("now", [NOTHING, number(5), Answer(result=math.nan), Answer(result=1e300)])

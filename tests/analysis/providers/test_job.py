@@ -66,7 +66,8 @@ class Cluster:
 async def test_a_job_is_created_with_owner_labels_and_annotations():
     cluster = Cluster()
     first = await cluster.begin()
-    assert (first.phase, first.metadata) == ("Running", {"job-name": cluster.name})
+    where = {"job-name": cluster.name, "job-namespace": "shop"}
+    assert (first.phase, first.metadata) == ("Running", where)
     job = await cluster.client.get(JOBS, cluster.name, "shop")
     metadata = job["metadata"]
     assert metadata["labels"].items() >= {"team": "shop", "analysisrun.argoproj.io/uid": cluster.uid}.items()
@@ -175,7 +176,7 @@ async def test_ending_a_measurement_deletes_its_job():
     first = await cluster.begin()
     for _ in range(2):  # the second time it is gone already
         ended = await cluster.provider.terminate(cluster.run, cluster.metric, first)
-        assert (ended.phase, ended.message) == ("Inconclusive", "metric terminated")
+        assert (ended.phase, ended.message) == ("Inconclusive", "Metric Terminated")
     with pytest.raises(NotFound):
         await cluster.client.get(JOBS, cluster.name, "shop")
 

@@ -133,7 +133,7 @@ async def test_ending_a_measurement_deletes_its_analysis():
     first = await cluster.measure(None)
     for _ in range(2):  # the second time it is gone already
         ended = await cluster.provider.terminate(cluster.run, cluster.metric, first)
-        assert (ended.phase, ended.message) == ("Inconclusive", "metric terminated")
+        assert (ended.phase, ended.message) == ("Inconclusive", "Metric Terminated")
     with pytest.raises(NotFound):
         await cluster.client.get(ANALYSES, cluster.name, "shop")
 

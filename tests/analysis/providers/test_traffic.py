@@ -316,7 +316,7 @@ async def test_an_unfinished_window_is_ended_without_a_value():
     run, metric = cluster.metric()
     first = await cluster.provider.measure(run, metric, None)
     ended = await cluster.provider.terminate(run, metric, first)
-    assert (ended.value, ended.message) == ("", "metric terminated")
+    assert (ended.value, ended.message) == ("", "Metric Terminated")
 
 
 # --- other routers: Prometheus ---------------------------------------------------------------------------

@@ -1,0 +1,321 @@
+"""The buttons of Argo CD do what they say, and its health tells where a rollout is."""
+
+import pytest
+
+from rollouts.api.meta import Object
+from tests.upstream import argo_cd
+from tests.upstream.walk import Walk
+
+pytestmark = pytest.mark.upstream
+
+CHECKS = """
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: checks}
+spec:
+  args: [{name: command}]
+  metrics:
+  - name: checks
+    provider:
+      job:
+        spec:
+          backoffLimit: 0
+          template:
+            spec:
+              restartPolicy: Never
+              containers: [{name: checks, image: alpine:3.18, command: [sh, -c, "{{args.command}}"]}]
+"""
+SERVICES = """
+apiVersion: v1
+kind: Service
+metadata: {name: active}
+spec: {ports: [{port: 80}], selector: {app: web}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: preview}
+spec: {ports: [{port: 80}], selector: {app: web}}
+"""
+UNDER_WAY = {"restart", "abort", "promote-full", "pause"}
+ABORTED = {"restart", "retry", "promote-full"}
+OWN_ABORT = ("Degraded", "RolloutAborted: Rollout aborted update to revision 2")
+AT_PAUSE = ("Suspended", "CanaryPauseStep")
+TERMINATED = (
+    "Unknown",
+    (
+        'Metric "checks" assessed Inconclusive due to inconclusive (1) > inconclusiveLimit (0): '
+        '"Error Message: Metric Terminated"'
+    ),
+)
+"""A run that was terminated while its measurement, a Job, was under way."""
+FAILED = 'Metric "checks" assessed Failed due to failed (1) > failureLimit (0)'
+
+
+def rollout(strategy: str, replicas: int = 2) -> str:
+    return f"""
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {{name: web}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: web, image: nginx:1.19-alpine}}]}}
+  strategy: {{{strategy}}}
+"""
+
+
+def canary(*steps: str) -> str:
+    return rollout(f"canary: {{steps: [{', '.join(steps)}]}}")
+
+
+def analysis(command: str) -> str:
+    """A step, or the like, that runs the checks."""
+    return f"{{templates: [{{templateName: checks}}], args: [{{name: command, value: {command}}}]}}"
+
+
+async def press(walk: Walk, action: str) -> None:
+    await argo_cd.press(walk.kube, await walk.rollout(), action)
+
+
+async def look(walk: Walk) -> tuple[tuple[str, str], set[str]]:
+    """What Argo CD says of the rollout, and which actions it offers."""
+    found = await walk.rollout()
+    return argo_cd.seen(found), argo_cd.offered(found)
+
+
+async def reaches(walk: Walk, status: str, why: str) -> Object:
+    """Wait until Argo CD says this of the rollout.
+
+    What a failed Job said of itself may follow: our controller tells it, upstream's does not.
+    """
+
+    def is_so(found: Object) -> bool:
+        health, message = argo_cd.seen(found)
+        return health == status and message.partition(': "Error Message: Job')[0] == why
+
+    return await walk.until(is_so, f"{status}: {why}")
+
+
+async def test_a_canary_is_resumed_from_pause_to_pause(walk: Walk) -> None:
+    await walk.healthy(canary("{setWeight: 50}", "{pause: {}}", "{pause: {duration: 1h}}"))
+    assert await look(walk) == (("Healthy", ""), {"restart"})
+    await walk.update()
+    await walk.step(1)
+    assert await look(walk) == (AT_PAUSE, {*UNDER_WAY, "resume", "skip-current-step"})
+    await press(walk, "resume")
+    await walk.step(2)
+    assert await look(walk) == (AT_PAUSE, {*UNDER_WAY, "resume", "skip-current-step"})
+    await press(walk, "resume")
+    await reaches(walk, "Healthy", "")
+    assert await look(walk) == (("Healthy", ""), {"restart"})
+    assert await walk.canary_and_stable() == (2, 2)
+
+
+async def test_a_step_is_skipped_and_the_next_one_is_made(walk: Walk) -> None:
+    await walk.healthy(canary("{pause: {}}", "{setWeight: 50}", "{pause: {}}"))
+    await walk.update()
+    await walk.step(0)
+    assert (await walk.count(1), await walk.count(2)) == (2, 0)
+    await press(walk, "skip-current-step")
+    await walk.step(2)
+    assert (await walk.count(1), await walk.count(2)) == (1, 1)
+    await press(walk, "skip-current-step")
+    await reaches(walk, "Healthy", "")
+
+
+async def test_a_canary_is_promoted_past_all_its_pauses(walk: Walk) -> None:
+    await walk.healthy(canary("{setWeight: 50}", "{pause: {}}", "{setWeight: 75}", "{pause: {}}"))
+    await walk.update()
+    await walk.step(1)
+    await press(walk, "promote-full")
+    await reaches(walk, "Healthy", "")
+    await walk.pod_count(1, 0)
+    assert await walk.count(2) == 2
+
+
+async def test_a_canary_paused_by_hand_waits_until_it_is_resumed(walk: Walk) -> None:
+    await walk.healthy(canary("{setWeight: 50}", "{pause: {duration: 3s}}"))
+    await walk.update()
+    await walk.step(1)
+    await press(walk, "pause")
+    await reaches(walk, "Suspended", "manually paused")
+    assert (await look(walk))[1] == {*UNDER_WAY, "resume", "skip-current-step"} - {"pause"}
+    await press(walk, "resume")
+    await reaches(walk, "Healthy", "")
+    assert (await walk.rollout())["spec"]["paused"] is False
+
+
+async def test_a_version_that_never_comes_up_is_paused_resumed_and_aborted(walk: Walk) -> None:
+    await walk.healthy(canary("{setWeight: 50}"))
+    await walk.update("spec: {template: {metadata: {annotations: {stand-in/ready-after: never}}}}")
+    await walk.pod_count(2, 1)
+    await reaches(walk, "Progressing", "more replicas need to be updated")
+    assert (await look(walk))[1] == {*UNDER_WAY, "skip-current-step"}
+    await press(walk, "pause")
+    await reaches(walk, "Suspended", "manually paused")
+    assert (await look(walk))[1] == {*UNDER_WAY, "resume", "skip-current-step"} - {"pause"}
+    await press(walk, "resume")
+    await reaches(walk, "Progressing", "more replicas need to be updated")
+    await press(walk, "abort")
+    await reaches(walk, *OWN_ABORT)
+    assert await walk.count(1) == 2
+
+
+async def test_what_is_aborted_while_paused_by_hand_is_offered_a_resume(walk: Walk) -> None:
+    await walk.healthy(canary("{setWeight: 50}", "{pause: {}}"))
+    await walk.update()
+    await walk.step(1)
+    await press(walk, "pause")
+    await reaches(walk, "Suspended", "manually paused")
+    await press(walk, "abort")
+    await walk.until(lambda found: "abortedAt" in found["status"], "abort")
+    assert (await look(walk))[1] == {*ABORTED, "resume", "skip-current-step"}
+
+
+async def test_an_analysis_is_skipped_and_its_run_ends(walk: Walk) -> None:
+    await walk.healthy(CHECKS, canary("{setWeight: 50}", f"{{analysis: {analysis('sleep 300')}}}"))
+    await walk.update()
+    run = await walk.run_phase("Step", "Running")
+    assert argo_cd.seen(run) == ("Progressing", "Analysis run is running")
+    assert await look(walk) == (
+        ("Progressing", "more replicas need to be updated"),
+        {*UNDER_WAY, "skip-current-step"},
+    )
+    await press(walk, "skip-current-step")
+    await reaches(walk, "Healthy", "")
+    ended = await walk.run_phase("Step", "Inconclusive")
+    assert argo_cd.seen(ended) == TERMINATED
+    assert argo_cd.offered(ended) == set()
+
+
+async def test_a_run_that_is_terminated_within_a_job_pauses_the_canary_and_is_made_anew(walk: Walk) -> None:
+    await walk.healthy(CHECKS, canary("{setWeight: 50}", f"{{analysis: {analysis('sleep 300')}}}"))
+    await walk.update()
+    run = await walk.run_phase("Step", "Running")
+    assert argo_cd.offered(run) == {"terminate"}
+    await argo_cd.press(walk.kube, run, "terminate")
+    ended = await walk.run_phase("Step", "Inconclusive")
+    assert argo_cd.seen(ended) == TERMINATED
+    assert argo_cd.offered(ended) == set()
+    await reaches(walk, "Suspended", "InconclusiveAnalysisRun")
+    assert (await look(walk))[1] == {*UNDER_WAY, "resume", "skip-current-step"}
+    await press(walk, "resume")
+    again = await walk.run_phase("Step", "Running")
+    assert again["metadata"]["name"] != ended["metadata"]["name"]
+
+
+async def test_a_run_that_is_terminated_between_two_measurements_says_so(walk: Walk) -> None:
+    twice = CHECKS.replace(
+        "- name: checks\n    provider", "- name: checks\n    count: 2\n    interval: 1h\n    provider"
+    )
+    await walk.healthy(twice, canary("{setWeight: 50}", f"{{analysis: {analysis('exit 0')}}}"))
+    await walk.update()
+    run = await walk.run_phase("Step", "Running")
+
+    async def is_measured() -> bool:
+        results = (await walk.runs("Step"))[0]["status"].get("metricResults", [])
+        return any(result.get("successful") for result in results)
+
+    await walk.eventually(is_measured, "measurement")
+    await argo_cd.press(walk.kube, run, "terminate")
+    ended = await walk.run_phase("Step", "Successful")
+    assert argo_cd.seen(ended) == ("Healthy", "Run Terminated")
+    assert argo_cd.offered(ended) == set()
+
+
+async def test_a_failed_analysis_is_retried_with_a_run_of_its_own(walk: Walk) -> None:
+    await walk.healthy(CHECKS, canary("{setWeight: 50}", f"{{analysis: {analysis('exit 1')}}}"))
+    await walk.update()
+    failed = await walk.run_phase("Step", "Failed")
+    assert argo_cd.seen(failed)[0] == "Degraded"
+    assert argo_cd.seen(failed)[1].startswith(FAILED)
+    told = f"{OWN_ABORT[1]}: Step-based analysis phase error/failed: {FAILED}"
+    await reaches(walk, "Degraded", told)
+    assert (await look(walk))[1] == {*ABORTED, "skip-current-step"}
+    await press(walk, "retry")
+
+    async def is_again() -> bool:
+        return len(await walk.runs("Step")) == 2
+
+    await walk.eventually(is_again, "second run")
+    await walk.run_phase("Step", "Failed")
+    await reaches(walk, "Degraded", told)
+
+
+async def test_a_background_analysis_ends_with_an_abort_and_begins_anew_with_a_retry(walk: Walk) -> None:
+    background = f"canary: {{analysis: {analysis('sleep 300')}, steps: [{{setWeight: 50}}, {{pause: {{}}}}]}}"
+    await walk.healthy(CHECKS, rollout(background))
+    await walk.update()
+    await walk.run_phase("Background", "Running")
+    await walk.step(1)
+    await press(walk, "abort")
+    await reaches(walk, *OWN_ABORT)
+    ended = await walk.run_phase("Background", "Inconclusive")
+    assert argo_cd.seen(ended) == TERMINATED
+    await press(walk, "retry")
+    await walk.run_phase("Background", "Running")
+    await walk.step(1)
+    assert len(await walk.runs("Background")) == 2
+    assert (await look(walk))[0] == AT_PAUSE
+
+
+async def test_an_error_of_the_analysis_is_told_as_such(walk: Walk) -> None:
+    missing = CHECKS.replace("{{args.command}}", "{{args.command}} {{args.missing}}").replace(
+        "[{name: command}]",
+        "[{name: command}, {name: missing, valueFrom: {secretKeyRef: {name: nowhere, key: nothing}}}]",
+    )
+    await walk.healthy(missing, canary("{setWeight: 50}", f"{{analysis: {analysis('exit 0')}}}"))
+    await walk.update()
+    run = await walk.run_phase("Step", "Error")
+    why = run["status"]["message"]
+    assert argo_cd.seen(run) == ("Degraded", why)
+    await reaches(walk, "Degraded", f"{OWN_ABORT[1]}: Step-based analysis phase error/failed: {why}")
+
+
+async def test_the_pods_of_a_healthy_rollout_are_restarted(walk: Walk) -> None:
+    await walk.healthy(rollout("canary: {}"))
+    before = {pod["metadata"]["name"] for pod in await walk.pods(1)}
+    await press(walk, "restart")
+    await reaches(walk, "Progressing", "rollout is restarting")
+    await reaches(walk, "Healthy", "")
+    after = await walk.rollout()
+    assert after["status"]["restartedAt"] == after["spec"]["restartAt"]
+    await walk.pod_count(1, 2)
+    assert before.isdisjoint(pod["metadata"]["name"] for pod in await walk.pods(1))
+    assert await look(walk) == (("Healthy", ""), {"restart"})
+
+
+BLUE_GREEN = "blueGreen: {activeService: active, previewService: preview, autoPromotionEnabled: false}"
+
+
+async def test_a_blue_green_is_resumed_and_switches(walk: Walk) -> None:
+    await walk.healthy(SERVICES, rollout(BLUE_GREEN))
+    assert await look(walk) == (("Healthy", ""), {"restart"})
+    await walk.update()
+    await reaches(walk, "Suspended", "BlueGreenPause")
+    assert await look(walk) == (("Suspended", "BlueGreenPause"), {*UNDER_WAY, "resume"})
+    await press(walk, "resume")
+    await walk.active_revision(2)
+    await reaches(walk, "Healthy", "")
+
+
+async def test_an_invalid_rollout_says_why(walk: Walk) -> None:
+    await walk.apply(rollout("blueGreen: {activeService: nowhere}"))
+    status, message = argo_cd.seen(await walk.phase("Degraded"))
+    assert status == "Degraded"
+    assert message.startswith("InvalidSpec: ")
+    assert 'ervice "nowhere" not found' in message
+    await walk.apply(SERVICES.replace("name: active", "name: nowhere"))
+    await reaches(walk, "Healthy", "")
+
+
+async def test_a_version_that_takes_too_long_says_so(walk: Walk) -> None:
+    await walk.healthy(canary("{setWeight: 50}"))
+    never = "template: {metadata: {annotations: {stand-in/ready-after: never}}}"
+    await walk.update(f"spec: {{progressDeadlineSeconds: 5, {never}}}")
+    await walk.phase("Degraded")
+    hash_ = (await walk.rollout())["status"]["currentPodHash"]
+    why = f'ProgressDeadlineExceeded: ReplicaSet "web-{hash_}" has timed out progressing.'
+    assert await look(walk) == (("Degraded", why), {*UNDER_WAY, "skip-current-step"})
