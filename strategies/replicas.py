@@ -189,10 +189,14 @@ def routed(seen: Observed, *, back: bool = False) -> tuple[int, int]:
         canary = max(1, canary) if replicas else canary
     if not strategy.dynamic_stable_scale:
         return canary, replicas
-    # The stable side must carry what it carries now and what it will carry, whichever is more.
-    goal = 0 if back else asked
-    stable = max(_pods(replicas, total - goal, total), _pods(replicas, total - seen.canary_weight, total))
-    return canary, _floored(rollout, stable)
+    # The stable side must carry what it carries now and what it will carry, whichever is more; a scale that
+    # the canary was given without regard to the weight takes nothing from it.
+    goal = _pods(replicas, total - asked, total)
+    if back or (scale is not None and scale.replicas is not None):
+        goal = replicas
+    elif scale is not None and scale.weight is not None:
+        goal = _pods(replicas, 100 - scale.weight, 100)
+    return canary, _floored(rollout, max(goal, _pods(replicas, total - seen.canary_weight, total)))
 
 
 def carrying(seen: Observed) -> int:

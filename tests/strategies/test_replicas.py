@@ -201,6 +201,14 @@ def at_step(*steps, index=0, carried=0, replicas=10, abort=False, **more) -> Wor
         (at_step({"setWeight": 60}, dynamicStableScale=True, carried=60), (6, 4)),
         (at_step({"setWeight": 99}, dynamicStableScale=True, carried=99, minPodsPerReplicaSet=2), (10, 2)),
         (at_step({"setWeight": 60}, dynamicStableScale=True, carried=60, abort=True), (6, 10)),
+        (at_step({"setWeight": 60}, SEVEN, index=1, dynamicStableScale=True, carried=60), (7, 10)),
+        (
+            at_step(
+                {"setWeight": 60}, {"setCanaryScale": {"weight": 20}}, index=1, dynamicStableScale=True,
+                carried=60,
+            ),
+            (2, 8),
+        ),
         (at_step({"setWeight": 60}, index=1), (10, 10)),
         (at_step({"setWeight": 60}, index=1, dynamicStableScale=True, carried=100), (10, 0)),
     ],
