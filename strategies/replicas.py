@@ -189,14 +189,13 @@ def routed(seen: Observed, *, back: bool = False) -> tuple[int, int]:
         canary = max(1, canary) if replicas else canary
     if not strategy.dynamic_stable_scale:
         return canary, replicas
-    # The stable side must carry what it carries now and what it will carry, whichever is more; a scale that
-    # the canary was given without regard to the weight takes nothing from it.
-    goal = _pods(replicas, total - asked, total)
+    # The stable side must carry what it carries now and what it will carry, whichever is more; a number of
+    # pods that the canary was given without regard to any weight takes none from it, as upstream.
     if back or (scale is not None and scale.replicas is not None):
-        goal = replicas
-    elif scale is not None and scale.weight is not None:
-        goal = _pods(replicas, 100 - scale.weight, 100)
-    return canary, _floored(rollout, max(goal, _pods(replicas, total - seen.canary_weight, total)))
+        return canary, replicas
+    apart = 100 - scale.weight if scale is not None and scale.weight is not None else 0
+    shares = (total - asked, total), (total - seen.canary_weight, total), (apart, 100)
+    return canary, _floored(rollout, max(_pods(replicas, *share) for share in shares))
 
 
 def carrying(seen: Observed) -> int:

@@ -209,6 +209,13 @@ def at_step(*steps, index=0, carried=0, replicas=10, abort=False, **more) -> Wor
             ),
             (2, 8),
         ),
+        (
+            at_step(
+                {"setCanaryScale": {"weight": 50}}, {"setWeight": 20}, index=1, dynamicStableScale=True,
+                carried=30,
+            ),
+            (5, 8),
+        ),
         (at_step({"setWeight": 60}, index=1), (10, 10)),
         (at_step({"setWeight": 60}, index=1, dynamicStableScale=True, carried=100), (10, 0)),
     ],

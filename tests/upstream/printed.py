@@ -1,0 +1,103 @@
+"""What the plugin prints, without what differs from run to run; recorded beside upstream's controller.
+
+`ROLLOUTS_TEST_RECORD=1 python -m tests.upstream --controller upstream ...` writes the files anew.
+"""
+
+import asyncio
+import difflib
+import os
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.upstream.walk import Walk
+
+FOLDER = Path(__file__).parent / "printed"
+_RECORDS = bool(os.environ.get("ROLLOUTS_TEST_RECORD"))
+_SETTLED = 8.0
+_LIMIT = 40.0
+"""Seconds."""
+
+_MASKS = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "TIME"),
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UID"),
+    (re.compile(r"\b(\d+[dhms])+\b"), "AGE"),
+    (re.compile(r"(UID\.[\w.]+)-[0-9a-z]{5}\b"), r"\1-POD"),
+    # Ours tells these otherwise, and more: docs/upstream.md.
+    (re.compile(r"InvalidSpec: .*"), "InvalidSpec: WHY"),
+    (re.compile(r': "Error Message: Job has reached the specified backoff limit"'), ""),
+    (re.compile(r"[ \t]+"), " "),
+    (re.compile(r" $", re.MULTILINE), ""),
+)
+_HASH = re.compile(r"\bshop-([0-9a-z]{8,10})\b(-[0-9a-z]{5}\b)?")
+
+
+class Said(NamedTuple):
+    """A command of the plugin that has ended."""
+
+    code: int
+    out: str
+    """What it printed, errors after the rest."""
+
+
+async def plugin(walk: Walk, *words: str, limit: float = 60) -> Said:
+    """`kubectl argo rollouts WORDS` in the namespace of a walk."""
+    process = await asyncio.create_subprocess_exec(
+        str(walk.peers / "kubectl-argo-rollouts"),
+        *words,
+        f"--namespace={walk.namespace}",
+        env={**os.environ, "KUBECONFIG": str(walk.kubeconfig)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(limit):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return Said(process.returncode, out.decode() + err.decode())
+
+
+def masked(text: str, namespace: str) -> str:
+    """Without times, ages, ids and the width of columns; pod hashes are numbered as they come."""
+    text = text.replace(namespace, "NAMESPACE")
+    for pattern, mask in _MASKS:
+        text = pattern.sub(mask, text)
+    numbers: dict[str, int] = {}
+
+    def number(match: re.Match[str]) -> str:
+        found = numbers.setdefault(match[1], len(numbers) + 1)
+        return f"shop-HASH{found}" + ("-POD" if match[2] else "")
+
+    return _HASH.sub(number, text)
+
+
+async def transcript(walk: Walk, commands: Sequence[str]) -> str:
+    """The commands, each with what it prints and its exit status, masked."""
+    parts = []
+    for command in commands:
+        said = await plugin(walk, *command.split())
+        parts.append(f"$ {command}\n{said.out}[{said.code}]\n")
+    return masked("\n".join(parts), walk.namespace)
+
+
+async def prints(walk: Walk, name: str, *commands: str) -> None:
+    """The commands come to print what is recorded of them, and go on to."""
+    file = FOLDER / f"{name.replace(' ', '-').replace('/', '-').replace(',', '')}.txt"
+    if _RECORDS:
+        await asyncio.sleep(_SETTLED)
+        file.write_text(await transcript(walk, commands))
+        return
+    wanted, end = file.read_text(), time.monotonic() + _LIMIT
+    seen = await transcript(walk, commands)
+    while seen != wanted and time.monotonic() < end:
+        await asyncio.sleep(1)
+        seen = await transcript(walk, commands)
+    difference = difflib.unified_diff(wanted.splitlines(), seen.splitlines(), "recorded", "seen", lineterm="")
+    assert seen == wanted, "\n".join(difference)
