@@ -13,6 +13,8 @@ from rollouts.gitops.health.model import (
     suspended,
 )
 
+_IGNORE_RESTART_POLICY = "argocd.argoproj.io/ignore-restart-policy"
+_HOOK = "argocd.argoproj.io/hook"
 _FAILED_SCALE = ("FailedGetScale", "FailedUpdateScale")
 _FAILED_METRIC = (
     "FailedGetResourceMetric",
@@ -30,19 +32,18 @@ def deployment(obj: Object) -> Health:
     if spec.get("paused"):
         return suspended("Deployment is paused")
     if not observed(obj):
-        return progressing("Waiting for rollout to finish: the new spec has not been observed yet")
+        return _rolling("observed deployment generation less than desired generation")
     condition = conditions(status).get("Progressing", {})
     if condition.get("reason") == "ProgressDeadlineExceeded":
         return degraded(f'Deployment "{obj["metadata"]["name"]}" exceeded its progress deadline')
     updated, wanted = status.get("updatedReplicas", 0), spec.get("replicas", 1)
+    old, available = status.get("replicas", 0) - updated, status.get("availableReplicas", 0)
     if updated < wanted:
-        return progressing(f"{updated} of {wanted} new replicas have been updated")
-    if status.get("replicas", 0) > updated:
-        return progressing(f"{status['replicas'] - updated} old replicas are pending termination")
-    if status.get("availableReplicas", 0) < updated:
-        return progressing(
-            f"{status.get('availableReplicas', 0)} of {updated} updated replicas are available"
-        )
+        return _rolling(f"{updated} out of {wanted} new replicas have been updated...")
+    if old > 0:
+        return _rolling(f"{old} old replicas are pending termination...")
+    if available < updated:
+        return _rolling(f"{available} of {updated} updated replicas are available...")
     return healthy()
 
 
@@ -50,14 +51,14 @@ def replica_set(obj: Object) -> Health:
     """A ReplicaSet."""
     status, wanted = obj.get("status") or {}, (obj.get("spec") or {}).get("replicas", 1)
     if not observed(obj):
-        return progressing("The new spec has not been observed yet")
+        return _rolling("observed replica set generation less than desired generation")
     failure = conditions(status).get("ReplicaFailure", {})
     if failure.get("status") == "True":
         return degraded(failure.get("message", ""))
     available = status.get("availableReplicas", 0)
-    return (
-        healthy() if available >= wanted else progressing(f"{available} of {wanted} replicas are available")
-    )
+    if available < wanted:
+        return _rolling(f"{available} out of {wanted} new replicas are available...")
+    return healthy()
 
 
 def stateful_set(obj: Object) -> Health:
@@ -65,34 +66,47 @@ def stateful_set(obj: Object) -> Health:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     strategy, wanted = spec.get("updateStrategy") or {}, spec.get("replicas", 1)
     if not status.get("observedGeneration") or not observed(obj):
-        return progressing("The new spec has not been observed yet")
+        return progressing("Waiting for statefulset spec update to be observed...")
     ready, updated = status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
     if ready < wanted:
-        return progressing(f"{ready} of {wanted} pods are ready")
-    partition = (strategy.get("rollingUpdate") or {}).get("partition")
-    if strategy.get("type", "RollingUpdate") == "RollingUpdate" and partition:
-        if updated < wanted - partition:
-            return progressing(f"{updated} of {wanted - partition} new pods have been updated")
-        return healthy(f"partitioned roll out complete: {updated} new pods have been updated")
+        return progressing(f"Waiting for {wanted - ready} pods to be ready...")
+    rolling = strategy.get("rollingUpdate")
+    if strategy.get("type", "RollingUpdate") == "RollingUpdate" and rolling is not None:
+        new = wanted - rolling.get("partition", wanted)
+        if updated < new:
+            told = f"{updated} out of {new} new pods have been updated..."
+            return progressing(f"Waiting for partitioned roll out to finish: {told}")
+        return healthy(f"partitioned roll out complete: {updated} new pods have been updated...")
     if strategy.get("type") == "OnDelete":
-        return healthy(f"{ready} pods are ready")
-    if status.get("updateRevision") != status.get("currentRevision"):
-        return progressing(f"{updated} pods at revision {status.get('updateRevision')}")
-    return healthy()
+        return healthy(f"statefulset has {ready} ready pods")
+    current, wanted_revision = status.get("currentRevision", ""), status.get("updateRevision", "")
+    if wanted_revision != current:
+        told = f"{updated} pods at revision {wanted_revision}..."
+        return progressing(f"waiting for statefulset rolling update to complete {told}")
+    told = f"{status.get('currentReplicas', 0)} pods at revision {current}..."
+    return healthy(f"statefulset rolling update complete {told}")
 
 
 def daemon_set(obj: Object) -> Health:
     """A DaemonSet."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     if not observed(obj):
-        return progressing("The new spec has not been observed yet")
-    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
-        return healthy()
+        return _rolling("observed daemon set generation less than desired generation")
     wanted, updated = status.get("desiredNumberScheduled", 0), status.get("updatedNumberScheduled", 0)
-    if updated < wanted:
-        return progressing(f"{updated} of {wanted} new pods have been updated")
+    done = f"{updated} out of {wanted} new pods have been updated"
+    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+        return healthy(f"daemon set {done}")
+    waiting = f'Waiting for daemon set "{obj["metadata"]["name"]}" rollout to finish: '
     available = status.get("numberAvailable", 0)
-    return healthy() if available >= wanted else progressing(f"{available} of {wanted} pods are available")
+    if updated < wanted:
+        return progressing(f"{waiting}{done}...")
+    if available < wanted:
+        return progressing(f"{waiting}{available} of {wanted} updated pods are available...")
+    return healthy()
+
+
+def _rolling(what: str) -> Health:
+    return progressing(f"Waiting for rollout to finish: {what}")
 
 
 def job(obj: Object) -> Health:
@@ -108,9 +122,11 @@ def job(obj: Object) -> Health:
 
 
 def pod(obj: Object) -> Health:
-    """A Pod, by its restart policy and its phase."""
+    """A Pod, by its phase; one that is to end is not healthy before, unless it is annotated as a server."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    always = spec.get("restartPolicy", "Always") == "Always"
+    annotations = obj["metadata"].get("annotations") or {}
+    is_server = _IGNORE_RESTART_POLICY in annotations and _HOOK not in annotations
+    always = is_server or spec.get("restartPolicy", "Always") == "Always"
     if always and (waiting := _bad_wait(status)):
         return degraded(waiting)
     phase = status.get("phase", "")
