@@ -319,3 +319,56 @@ async def test_a_version_that_takes_too_long_says_so(walk: Walk) -> None:
     hash_ = (await walk.rollout())["status"]["currentPodHash"]
     why = f'ProgressDeadlineExceeded: ReplicaSet "web-{hash_}" has timed out progressing.'
     assert await look(walk) == (("Degraded", why), {*UNDER_WAY, "skip-current-step"})
+
+
+async def test_what_is_made_paused_is_resumed(walk: Walk) -> None:
+    await walk.apply(canary("{setWeight: 50}").replace("replicas: 2", "replicas: 2\n  paused: true"))
+    await reaches(walk, "Suspended", "manually paused")
+    assert "resume" in (await look(walk))[1]
+    await press(walk, "resume")
+    await reaches(walk, "Healthy", "")
+    assert await look(walk) == (("Healthy", ""), {"restart"})
+
+
+async def test_a_canary_is_restarted_at_its_pause_and_stays_there(walk: Walk) -> None:
+    await walk.healthy(canary("{setWeight: 50}", "{pause: {}}"))
+    await walk.update()
+    await walk.step(1)
+    before = {pod["metadata"]["name"] for revision in (1, 2) for pod in await walk.pods(revision)}
+    await press(walk, "restart")
+    wanted = (await walk.rollout())["spec"]["restartAt"]
+    await walk.until(lambda found: found["status"].get("restartedAt") == wanted, "restart")
+    await reaches(walk, *AT_PAUSE)
+    await walk.pod_count(1, 1)
+    await walk.pod_count(2, 1)
+    after = {pod["metadata"]["name"] for revision in (1, 2) for pod in await walk.pods(revision)}
+    assert before.isdisjoint(after)
+    assert (await look(walk))[1] == {*UNDER_WAY, "resume", "skip-current-step"}
+
+
+async def test_a_blue_green_that_is_checked_after_its_switch_may_still_be_aborted(walk: Walk) -> None:
+    checked = f"activeService: active, postPromotionAnalysis: {analysis('sleep 300')}"
+    await walk.healthy(CHECKS, SERVICES, rollout(f"blueGreen: {{{checked}}}"))
+    await walk.update()
+    await walk.active_revision(2)
+    await walk.run_phase("PostPromotion", "Running")
+    waiting = ("Progressing", "waiting for analysis to complete")
+    await reaches(walk, *waiting)
+    assert await look(walk) == (waiting, UNDER_WAY)
+    await press(walk, "abort")
+    await walk.active_revision(1)
+    await reaches(walk, *OWN_ABORT)
+    assert await look(walk) == (OWN_ABORT, ABORTED)
+
+
+async def test_a_blue_green_paused_before_its_preview_is_there_goes_on_when_it_is_resumed(walk: Walk) -> None:
+    await walk.healthy(SERVICES, rollout("blueGreen: {activeService: active}"))
+    await walk.update("spec: {template: {metadata: {annotations: {stand-in/ready-after: '8'}}}}")
+    await reaches(walk, "Progressing", "active service cutover pending")
+    assert (await look(walk))[1] == UNDER_WAY
+    await press(walk, "pause")
+    await reaches(walk, "Suspended", "manually paused")
+    assert (await look(walk))[1] == {*UNDER_WAY, "resume"} - {"pause"}
+    await press(walk, "resume")
+    await reaches(walk, "Healthy", "")
+    await walk.active_revision(2)
