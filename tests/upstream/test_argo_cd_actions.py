@@ -170,8 +170,13 @@ async def test_what_is_aborted_while_paused_by_hand_is_offered_a_resume(walk: Wa
     await press(walk, "pause")
     await reaches(walk, "Suspended", "manually paused")
     await press(walk, "abort")
-    await walk.until(lambda found: "abortedAt" in found["status"], "abort")
+    await reaches(walk, *OWN_ABORT)
     assert (await look(walk))[1] == {*ABORTED, "resume", "skip-current-step"}
+    await press(walk, "resume")
+    await walk.until(lambda found: found["spec"]["paused"] is False, "resume")
+    await walk.pod_count(1, 2)
+    await walk.pod_count(2, 0)
+    assert await look(walk) == (OWN_ABORT, {*ABORTED, "skip-current-step"})
 
 
 async def test_an_analysis_is_skipped_and_its_run_ends(walk: Walk) -> None:
