@@ -68,7 +68,8 @@ def _progress(spec: Object, status: Object) -> Health | None:
     if (status.get("availableReplicas") or 0) < updated:
         return progressing("Waiting for roll out to finish: updated replicas are still becoming available")
     # Before v0.8 the stable version of a canary stood in status.canary, and a blue/green had none.
-    stable = status.get("stableRS", (status.get("canary") or {}).get("stableRS", ""))
+    canary = status.get("canary", {"stableRS": ""})
+    stable = status.get("stableRS", (canary or {}).get("stableRS"))
     if "blueGreen" in strategy:
         if (status.get("blueGreen") or {}).get("activeSelector") != current:
             return progressing("active service cutover pending")
