@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.controlplane import programs as control_plane
-from tests.controlplane.install import install
+from tests.controlplane.install import install, kubectl
 from tests.controlplane.plane import ControlPlane
 from tests.e2e.clusters import Real
 from tests.upstream import programs
@@ -43,6 +43,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rollouts-upstream-")))
         plane = stack.enter_context(ControlPlane(folder / "plane", found))
         install(plane.kubeconfig, found.gateway_api)
+        kubectl(plane.kubeconfig, "apply", "-f", str(Path(__file__).with_name("images.yaml")))
         node = Real(plane.kubeconfig, folder / "home", stand_in=True)
         node.up()
         stack.callback(node.down)

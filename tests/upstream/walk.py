@@ -151,6 +151,10 @@ class Walk:
             pass
         raise AssertionError(f"{self.namespace}/{self.name}: no {what}; {yaml.safe_dump(seen.get('status'))}")
 
+    async def ends_healthy(self) -> None:
+        """`kubectl argo rollouts status`, which follows the rollout; it must not end Degraded."""
+        await self.plugin("status", self.name, f"--timeout={_LIMIT:g}s")
+
     async def active_revision(self, revision: int) -> None:
         """Wait until the active service of a blue/green selects a revision."""
         wanted = hash_of(await self.replica_set(revision))
@@ -220,6 +224,18 @@ class Walk:
         found = await self.kube.get(SERVICES, service, self.namespace)
         return str(found["spec"]["selector"].get(HASH, ""))
 
+    async def shows(self, which: str, revision: int) -> None:
+        """See that the `active` or `preview` service selects a revision; within 3 s, for it comes last."""
+        wanted = hash_of(await self.replica_set(revision))
+
+        async def selects() -> bool:
+            rollout = await self.rollout()
+            service = rollout["spec"]["strategy"]["blueGreen"][f"{which}Service"]
+            told = (rollout["status"].get("blueGreen") or {}).get(f"{which}Selector")
+            return told == wanted == await self.selector(service)
+
+        await self.eventually(selects, f"{which} service of revision {revision}", limit=3)
+
     async def runs(self, kind: str = "") -> list[Object]:
         """The AnalysisRuns of the rollout, those of a kind (`Step`, `Background`, ...), oldest first."""
         found = (await self.kube.list(ANALYSIS_RUNS, self.namespace))["items"]
@@ -280,7 +296,7 @@ class Walk:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(_LIMIT + 10):
             out, err = await process.communicate(stdin.encode())
         assert process.returncode == 0, f"{' '.join(command)}: {err.decode()}{out.decode()}"
         return out.decode()

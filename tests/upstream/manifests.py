@@ -1,0 +1,78 @@
+"""The manifests of the walks: short ones, of which a walk says only what it is about."""
+
+import yaml
+
+from rollouts.api.meta import Object
+
+IMAGE = "nginx:1.19-alpine"
+MISSING = "nginx:none"
+"""An image that no node can pull."""
+
+
+def rollout(name: str, strategy: str, spec: str = "", container: str = "", *, app: str = "") -> str:
+    """A Rollout of one container: its strategy, and more of its spec and of the container, as YAML."""
+    labels = {"app": app or name}
+    only = {
+        "name": app or name,
+        "image": IMAGE,
+        "resources": {"requests": {"memory": "16Mi", "cpu": "1m"}},
+        **_read(container),
+    }
+    return yaml.safe_dump(
+        {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Rollout",
+            "metadata": {"name": name},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [only]}},
+                "strategy": _read(strategy),
+                **_read(spec),
+            },
+        }
+    )
+
+
+def new_container(container: str, spec: str = "") -> str:
+    """A patch of a rollout: its only container anew, and further fields of its spec."""
+    containers = {"template": {"spec": {"containers": [{"image": IMAGE, **_read(container)}]}}}
+    return yaml.safe_dump({"spec": {**containers, **_read(spec)}})
+
+
+def service(name: str, app: str = "") -> str:
+    """A Service of port 80 that selects an app, by default the one of its own name."""
+    return f"""
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}}}
+spec: {{ports: [{{port: 80, targetPort: http, name: http}}], selector: {{app: {app or name}}}}}
+"""
+
+
+SLEEP_JOB = """
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: sleep-job}
+spec:
+  args: [{name: duration, value: "1"}, {name: exit-code, value: "0"}, {name: count, value: "1"}]
+  metrics:
+  - name: sleep-job
+    count: "{{args.count}}"
+    provider:
+      job:
+        spec:
+          backoffLimit: 0
+          template:
+            spec:
+              restartPolicy: Never
+              containers:
+              - name: sleep-job
+                image: nginx:1.19-alpine
+                command: [sh, -c, -x]
+                args: ["sleep {{args.duration}} && exit {{args.exit-code}}"]
+"""
+"""An AnalysisTemplate whose Job lasts a while and ends as asked."""
+
+
+def _read(text: str) -> Object:
+    return dict(yaml.safe_load(text) or {})
