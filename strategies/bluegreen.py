@@ -38,10 +38,10 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
     status = seen.rollout.status
     if lifecycle.changed(seen):
         return lifecycle.begin(seen, roles, now)
-    if status.abort:
-        return lifecycle.aborted(seen, roles, now)
     if lifecycle.retried(seen):
         return lifecycle.retry(seen, roles)
+    if status.abort:
+        return lifecycle.aborted(seen, roles, now)
     if roles.new is None:
         return Decision(status=status)
     if roles.promoted:

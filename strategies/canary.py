@@ -39,10 +39,10 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
     status = seen.rollout.status
     if lifecycle.changed(seen):
         return lifecycle.begin(seen, roles, now)
-    if status.abort:
-        return lifecycle.aborted(seen, roles, now)
     if lifecycle.retried(seen):
         return lifecycle.retry(seen, roles)
+    if status.abort:
+        return lifecycle.aborted(seen, roles, now)
     if roles.new is None:
         return Decision(status=status)
     if roles.promoted:
@@ -52,11 +52,10 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
     if message := lifecycle.overdue(seen, roles, now):
         return lifecycle.abort(seen, now, message)
     if roles.stable is None:
-        return (
-            lifecycle.promote(seen, "Initial deploy")
-            if _all_available(seen, roles)
-            else Decision(status=status)
-        )
+        # A first version is the stable one at once: what follows it is an update, with steps. Where the stable
+        # ReplicaSet is gone, there is nothing to update either, and the next one first has to be there.
+        first = not status.stable_rs or _all_available(seen, roles)
+        return lifecycle.promote(seen, "Initial deploy") if first else Decision(status=status)
     return _advance(seen, roles, now)
 
 

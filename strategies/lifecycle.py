@@ -104,16 +104,22 @@ def begin(seen: Observed, roles: Roles, now: datetime) -> Decision:
 
 
 def retried(seen: Observed) -> bool:
-    """Whether a user took the abort back; when it was aborted still stands in status."""
-    return seen.rollout.status.aborted_at is not None and not seen.rollout.status.abort
+    """Whether a user took the abort back; when it was aborted still stands in status.
+
+    To ask for a full promotion does so, too: the abort took an earlier such wish away.
+    """
+    status = seen.rollout.status
+    return status.aborted_at is not None and (status.promote_full or not status.abort)
 
 
 def retry(seen: Observed, roles: Roles) -> Decision:
-    """Begin again at the first step, with analysis runs of its own."""
-    status = _anew(seen, seen.rollout.status)
+    """Begin again at the first step, with analysis runs of its own; or, as a full promotion, without any."""
+    before = seen.rollout.status
+    status = _anew(seen, before)
     if roles.promoted:
         return Decision(status=_past_the_steps(seen, status))
-    return Decision(status=status.model_copy(update={"progress_replicas": 0}))
+    update = {"progress_replicas": 0, "promote_full": before.promote_full}
+    return Decision(status=status.model_copy(update=update))
 
 
 def abort(seen: Observed, now: datetime, message: str = "") -> Decision:

@@ -239,12 +239,42 @@ def test_a_rolling_update_that_never_starts_keeps_the_old_pods():
     world.until(done)
 
 
-def test_a_first_version_that_never_starts_is_replaced_by_the_next():
-    for strategy in (canary(*STEPS), routed(*STEPS)):
-        world = World(strategy=strategy, broken={"v1"}).run(30)
-        assert world.phase == ("Progressing", "updated replicas are still becoming available")
-        world.ship("v2").until(done).run(40)
-        assert (world.size("v1"), world.size("v2")) == (0, 10)
+@both
+def test_a_first_version_that_never_starts_is_replaced_by_the_next_step_by_step(strategy):
+    world = World(strategy=strategy, broken={"v1"}).run(30)
+    assert world.phase == ("Progressing", "updated replicas are still becoming available")
+    assert world.status.stable_rs == world.hash_of("v1")
+    world.ship("v2").run(30)
+    assert world.step == 1
+    world.verdicts["v2"] = "Successful"
+    world.until(done).run(40)
+    assert (world.size("v1"), world.size("v2")) == (0, 10)
+
+
+def test_a_second_version_that_never_starts_gets_no_more_than_the_surge():
+    world = World(strategy=canary(maxSurge=1, maxUnavailable=0), broken={"v1", "v2"}).run(30)
+    world.ship("v2").run(30)
+    assert (world.size("v1"), world.size("v2")) == (10, 1)
+
+
+@both
+def test_a_full_promotion_after_an_abort_takes_the_abort_back(strategy):
+    world = deployed(strategy)
+    world.ship("v2").run(30)
+    world.patch(abort=True).run(5)
+    assert world.status.abort
+    world.patch(promoteFull=True).until(done)
+    assert world.status.stable_rs == world.hash_of("v2")
+    assert len(world.runs) == 1
+
+
+@both
+def test_an_abort_ends_a_full_promotion(strategy):
+    world = deployed(strategy)
+    world.ship("v2").run(30)
+    world.patch(promoteFull=True, abort=True).until(lambda each: each.status.aborted_at is not None).run(60)
+    assert world.status.abort
+    assert (world.size("v1"), world.weight) == (10, 0)
 
 
 def test_history_keeps_the_last_revisions_and_their_runs():
