@@ -52,8 +52,8 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
     if message := lifecycle.overdue(seen, roles, now):
         return lifecycle.abort(seen, now, message)
     if roles.stable is None:
-        # A first version is the stable one at once: what follows it is an update, with steps. Where the stable
-        # ReplicaSet is gone, there is nothing to update either, and the next one first has to be there.
+        # A first version is the stable one at once: what follows it is an update, with steps. Where the
+        # stable ReplicaSet is gone, the next one first has to be there.
         first = not status.stable_rs or _all_available(seen, roles)
         return lifecycle.promote(seen, "Initial deploy") if first else Decision(status=status)
     return _advance(seen, roles, now)

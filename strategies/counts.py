@@ -37,6 +37,9 @@ def counted(seen: Observed, roles: Roles, status: RolloutStatus) -> RolloutStatu
             "hpa_replicas": sum(each.current for each in sets),
             "selector": selector,
             "observed_generation": str(seen.rollout.metadata.generation),
+            "workload_observed_generation": str(seen.workload.generation)
+            if seen.workload is not None
+            else "",
             "progress_replicas": max(mark, available),
         }
     )

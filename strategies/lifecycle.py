@@ -20,6 +20,7 @@ from strategies import (
     revisions,
     scaling,
     verdicts,
+    workload,
 )
 from strategies.model import Action, Event, Observed, Plan
 from strategies.revisions import Roles
@@ -53,6 +54,7 @@ def keeping(seen: Observed, roles: Roles) -> tuple[Action, ...]:
     """What is kept in order whatever else happens: the size, the revisions, what counts as available."""
     return (
         *scaling.default(seen),
+        *workload.kept(seen, roles),
         *revisions.bookkeeping(seen, roles),
         *revisions.readiness(seen, roles),
     )

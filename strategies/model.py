@@ -105,6 +105,17 @@ class AnalysisRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What `.spec.workloadRef` names, as it is now."""
+
+    kind: str
+    name: str
+    generation: int
+    replicas: int
+    """Its own pods, beside those of the rollout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """One frozen look at a rollout and all that belongs to it."""
 
@@ -118,6 +129,8 @@ class Observed:
     runs: tuple[AnalysisRun, ...] = ()
     weights: Weights | None = None
     """None without traffic routing, or while the router's objects do not exist yet."""
+    workload: Workload | None = None
+    """Whose template the rollout runs; None where the template is the rollout's own."""
     problems: tuple[str, ...] = ()
     """What is wrong with the objects that the rollout refers to; each names object, field, value, remedy."""
 
@@ -277,6 +290,21 @@ class SetRevision:
     revision: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteWorkload:
+    """Write on the rollout which generation of its workload it follows; None takes the note away."""
+
+    generation: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleWorkload:
+    """Size the Deployment that the rollout takes over from."""
+
+    name: str
+    replicas: int
+
+
 Action = (
     SetReplicas
     | SetRevision
@@ -295,6 +323,8 @@ Action = (
     | SetMilestone
     | TerminateAnalysis
     | DeleteAnalysis
+    | NoteWorkload
+    | ScaleWorkload
 )
 
 

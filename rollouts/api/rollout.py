@@ -28,11 +28,11 @@ class ObjectRef(Spec):
     api_version: str = ""
     """The API version of the workload, such as `apps/v1`."""
     kind: str = ""
-    """`Deployment`, `ReplicaSet` or `PodTemplate`."""
+    """`Deployment` or `ReplicaSet`; a `PodTemplate` is not supported yet."""
     name: str = ""
     """The name of the workload, in the namespace of the rollout."""
     scale_down: str = ""
-    """`never` (default), `onsuccess` or `progressively`."""
+    """When the Deployment's own pods go: `never` (default), `onsuccess` or `progressively`."""
 
 
 class BlueGreenStrategy(Spec):

@@ -28,7 +28,6 @@ _SOURCE = (
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "Rollout": (
-        ".spec.workloadRef",
         ".spec.strategy.blueGreen.antiAffinity",
         ".spec.strategy.blueGreen.activeMetadata",
         ".spec.strategy.blueGreen.previewMetadata",

@@ -2,7 +2,7 @@
 
 from analysis.templates import owner_reference
 from rollouts.api.baseline import BASELINE_OF
-from rollouts.api.meta import Object
+from rollouts.api.meta import Object, dump
 from rollouts.api.rollout import Rollout
 from rollouts.controller.labels import POD_HASH, REVISION
 from rollouts.kube.resources import REPLICA_SETS, SERVICES
@@ -34,7 +34,7 @@ def replica_set(
         "spec": {
             "replicas": action.replicas,
             "minReadySeconds": max(_PUBLISHED, rollout.spec.min_ready_seconds),
-            "selector": selector(obj, action.pod_hash),
+            "selector": selector(rollout, action.pod_hash),
             "template": {**copied.template, "metadata": {**metadata, "labels": labels}},
         },
     }
@@ -59,7 +59,7 @@ def service(obj: Object, action: model.CreateService, like: Object) -> Object:
     }
 
 
-def selector(obj: Object, pod_hash: str) -> Object:
+def selector(rollout: Rollout, pod_hash: str) -> Object:
     """The rollout's selector, narrowed to the pods of one hash."""
-    asked = obj["spec"].get("selector") or {}
+    asked = dump(rollout.spec.selector) if rollout.spec.selector is not None else {}
     return {**asked, "matchLabels": {**(asked.get("matchLabels") or {}), POD_HASH: pod_hash}}

@@ -19,7 +19,7 @@ from rollouts.controller.services import ServiceReconciler
 from rollouts.controller.settings import RESYNC
 from rollouts.kube.client import Client
 from rollouts.kube.events import Recorder
-from rollouts.kube.resources import PODS, Resource
+from rollouts.kube.resources import DEPLOYMENTS, PODS, Resource
 from rollouts.kube.store import Store, Writer
 
 Extra = Callable[[Client, Store, Recorder, Clock], Sequence[Reconciler]]
@@ -75,8 +75,9 @@ def compose(
         store,
         [*core, *more],
         namespace=namespace,
-        # An installation without the sync loop's rights still has a rollout loop.
-        optional=_kinds(more) - _kinds(core),
+        # An installation without the sync loop's rights still has a rollout loop, and one of an earlier
+        # version has no right to look at Deployments.
+        optional=(_kinds(more) - _kinds(core)) | {DEPLOYMENTS},
         resync=resync,
         keep={PODS: kept_of_pod},
         observer=on_pass,

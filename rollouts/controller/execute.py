@@ -20,6 +20,7 @@ from rollouts.controller.labels import (
     POD_HASH,
     REVISION,
     REVISION_HISTORY,
+    WORKLOAD_GENERATION,
 )
 from rollouts.controller.proofs import find_template
 from rollouts.controller.status import difference
@@ -27,6 +28,7 @@ from rollouts.kube.client import Client
 from rollouts.kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
+    DEPLOYMENTS,
     REPLICA_SETS,
     ROLLOUTS,
     SERVICES,
@@ -128,6 +130,11 @@ class Executor:
                 await self._patch_run(name, {"spec": {"terminate": True}})
             case model.DeleteAnalysis(name=name):
                 await self._delete_analysis(name)
+            case model.NoteWorkload(generation=generation):
+                note = {"metadata": {"annotations": {WORKLOAD_GENERATION: generation}}}
+                return await self._patch_rollout(obj, note)
+            case model.ScaleWorkload(name=name, replicas=replicas):
+                await self.client.patch(DEPLOYMENTS, name, {"spec": {"replicas": replicas}}, self._namespace)
             case _:
                 assert_never(action)
         return obj
@@ -298,7 +305,7 @@ def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -
         "spec": {
             "replicas": 0,
             "minReadySeconds": rollout.spec.min_ready_seconds,
-            "selector": selector(obj, action.pod_hash),
+            "selector": selector(rollout, action.pod_hash),
             "template": {**template, "metadata": {**metadata, "labels": labels}},
         },
     }

@@ -23,13 +23,19 @@ from rollouts.controller.labels import (
 from rollouts.kube.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, SERVICES
 from rollouts.kube.store import Store
 from rollouts.routers import Router
-from strategies.model import AnalysisRun, Milestone, Observed, Pod, ReplicaSet, RunType, Service
+from strategies.model import AnalysisRun, Milestone, Observed, Pod, ReplicaSet, RunType, Service, Workload
 from strategies.revisions import current_hash
 
 _RUN_TYPES: Mapping[str, RunType] = {name: name for name in get_args(RunType)}
 
 
-def observe(store: Store, rollout: Rollout, now: datetime, problems: tuple[str, ...] = ()) -> Observed:
+def observe(
+    store: Store,
+    rollout: Rollout,
+    now: datetime,
+    problems: tuple[str, ...] = (),
+    workload: Workload | None = None,
+) -> Observed:
     """Collect what a decision about `rollout` needs.
 
     Args:
@@ -37,6 +43,7 @@ def observe(store: Store, rollout: Rollout, now: datetime, problems: tuple[str, 
         rollout: the rollout, parsed.
         now: decides which ready pods have been so for minReadySeconds.
         problems: what is wrong with the rollout, and with what it refers to.
+        workload: whose template the rollout was given.
 
     Raises:
         InvalidSpec: a router cannot make sense of the rollout.
@@ -56,6 +63,7 @@ def observe(store: Store, rollout: Rollout, now: datetime, problems: tuple[str, 
             if _controlled_by(obj, uid) and (run := _run(obj)) is not None
         ),
         weights=_weights(store, rollout),
+        workload=workload,
         problems=problems,
     )
 

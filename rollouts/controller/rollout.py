@@ -9,13 +9,14 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object, dump
 from rollouts.api.rollout import Rollout
 from rollouts.api.validation import parse, validate_rollout
-from rollouts.controller import references, routes, startable
+from rollouts.controller import references, routes, startable, workload
 from rollouts.controller.execute import Executor, NameTaken
 from rollouts.controller.invalid import REASON, refused
 from rollouts.controller.labels import mine
 from rollouts.controller.observe import observe
 from rollouts.controller.reconciler import Clock, Key, KeysOf, controller_keys, key_of
 from rollouts.controller.status import write_status
+from rollouts.controller.workload import Resolved
 from rollouts.kube.client import Client
 from rollouts.kube.errors import Forbidden, Invalid
 from rollouts.kube.events import Recorder
@@ -23,6 +24,7 @@ from rollouts.kube.resources import (
     ANALYSIS_RUNS,
     ANALYSIS_TEMPLATES,
     CLUSTER_ANALYSIS_TEMPLATES,
+    DEPLOYMENTS,
     HTTP_ROUTES,
     PODS,
     REPLICA_SETS,
@@ -53,11 +55,13 @@ class RolloutReconciler:
         self._judged: dict[Key, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {}
         store.keep(references.BY_NAME)
         store.keep(references.BY_NAME_IN_NAMESPACE)
+        store.keep(workload.BY_WORKLOAD)
 
     def watches(self) -> Mapping[Resource, KeysOf]:
         owned = controller_keys(ROLLOUTS.kind)
         return {
-            REPLICA_SETS: owned,
+            REPLICA_SETS: lambda obj: (*owned(obj), *self._of_workload(obj, REPLICA_SETS)),
+            DEPLOYMENTS: lambda obj: self._of_workload(obj, DEPLOYMENTS),
             ANALYSIS_RUNS: owned,
             PODS: self._of_pod,
             ANALYSIS_TEMPLATES: self._of_reference,
@@ -83,9 +87,10 @@ class RolloutReconciler:
             raise
 
     async def _advance(self, obj: Object, now: datetime) -> timedelta | None:
-        rollout = parse(Rollout, obj)
+        source = workload.resolve(self._store, obj)
+        rollout = parse(Rollout, source.rollout)
         # What validation finds does not end the pass: an aborted rollout retreats in spite of it.
-        seen = observe(self._store, rollout, now, self._problems(rollout))
+        seen = observe(self._store, rollout, now, self._problems(obj, rollout, source), source.workload)
         plan = strategies.plan(seen, now)
         executor = Executor(client=self._client, store=self._store, rollout=rollout, seen=seen)
         done = await executor.run(obj, plan.actions)
@@ -96,16 +101,19 @@ class RolloutReconciler:
             self._recorder.record(obj, event.reason, event.message, event.type)
         return plan.requeue_after
 
-    def _problems(self, rollout: Rollout) -> tuple[str, ...]:
+    def _problems(self, obj: Object, rollout: Rollout, source: Resolved) -> tuple[str, ...]:
         """What is wrong with the spec, or else with what it refers to.
 
         What costs as much as a pass, the spec and its templates joined, is judged once for each version.
         """
         metadata, templates = rollout.metadata, startable.versions(self._store, rollout)
-        key, version = Key(metadata.namespace, metadata.name), (metadata.uid, metadata.generation, templates)
+        key = Key(metadata.namespace, metadata.name)
+        version = metadata.uid, metadata.generation, templates, source.version, source.problems
         before, problems, unstartable = self._judged.get(key, (None, (), ()))
         if before != version:
-            problems = tuple(str(problem) for problem in validate_rollout(rollout, plugins=ROUTERS))
+            written = rollout if source.workload is None else parse(Rollout, obj)
+            problems = tuple(str(problem) for problem in validate_rollout(written, plugins=ROUTERS))
+            problems = problems or source.problems
             unstartable = () if problems else startable.problems(self._store, rollout)
             self._judged[key] = version, problems, unstartable
         return problems or references.problems(self._store, rollout) or unstartable
@@ -114,6 +122,12 @@ class RolloutReconciler:
         if await write_status(self._client, ROLLOUTS, obj, refused(obj, message, now)):
             self._recorder.record(obj, REASON, message, "Warning")
         return _LOOK_AGAIN
+
+    def _of_workload(self, obj: Object, resource: Resource) -> Iterable[Key]:
+        """The rollouts that take their template from a workload."""
+        key = key_of(obj)
+        found = self._store.find(workload.BY_WORKLOAD, (key.namespace, resource.kind, key.name))
+        return map(key_of, found)
 
     def _of_pod(self, pod: Object) -> Iterable[Key]:
         namespace = pod["metadata"].get("namespace", "")

@@ -128,6 +128,7 @@ MEASURED = {
 }
 ACTED_ON: dict[str, set[str]] = {
     "Rollout": {
+        *under(".spec.workloadRef", "apiVersion kind name scaleDown"),
         *under(".spec", "replicas template minReadySeconds revisionHistoryLimit paused restartAt"),
         *under(".spec", "progressDeadlineSeconds progressDeadlineAbort rollbackWindow.revisions"),
         *under(".spec.analysis", "successfulRunHistoryLimit unsuccessfulRunHistoryLimit"),

@@ -307,6 +307,10 @@ def phase_of(rollout: Object) -> str:
     status = rollout.get("status") or {}
     if str(rollout["metadata"]["generation"]) != status.get("observedGeneration"):
         return "Progressing"
+    followed = (rollout["metadata"].get("annotations") or {}).get("rollout.argoproj.io/workload-generation")
+    observed = status.get("workloadObservedGeneration")
+    if "workloadRef" in rollout["spec"] and observed and followed not in (None, observed):
+        return "Progressing"
     return str(status.get("phase", ""))
 
 
