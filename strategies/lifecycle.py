@@ -67,7 +67,7 @@ def changed(seen: Observed) -> bool:
         return True
     if seen.rollout.spec.strategy.blue_green is not None:
         return False
-    return status.current_step_hash != position.steps_hash(seen.rollout)
+    return not position.same_steps(seen.rollout, status.current_step_hash)
 
 
 def as_it_was(seen: Observed) -> Observed:

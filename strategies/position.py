@@ -6,7 +6,8 @@ from pydantic import TypeAdapter
 
 from rollouts.api.canary import CanaryStep, CanaryStrategy, SetCanaryScale
 from rollouts.api.rollout import Rollout
-from strategies.templates import name_of
+from strategies.marshal import marshal
+from strategies.templates import canonical, name_of
 
 _STEPS = TypeAdapter(tuple[CanaryStep, ...])
 
@@ -17,13 +18,29 @@ def canary(rollout: Rollout) -> CanaryStrategy:
 
 
 def steps_hash(rollout: Rollout) -> str:
-    """Name a canary's list of steps, or that it has none. An edit of the steps starts the update anew."""
-    if rollout.spec.strategy.canary is None:
+    """Name the list of steps, as upstream does; empty without a canary strategy."""
+    strategy = rollout.spec.strategy.canary
+    if strategy is None or rollout.spec.strategy.blue_green is not None:
         return ""
+    listed = _STEPS.dump_json(strategy.steps, by_alias=True, exclude_unset=True)
+    return name_of(listed, _go_steps)
+
+
+def same_steps(rollout: Rollout, recorded: str) -> bool:
+    """Whether `recorded` names the list of steps. An edit of the steps starts the update anew.
+
+    It may be a name of before this engine named them as upstream does.
+    """
+    if recorded == steps_hash(rollout):
+        return True
     listed = canary(rollout).steps
-    if not listed:
-        return name_of(b"null")
-    return name_of(_STEPS.dump_json(listed, by_alias=True, exclude_defaults=True))
+    dumped = _STEPS.dump_json(listed, by_alias=True, exclude_defaults=True)
+    return recorded == (name_of(dumped, canonical) if listed else "")
+
+
+def _go_steps(value: object) -> bytes:
+    """With the fields that only this engine knows, where they are used."""
+    return marshal(value or None, "[]CanaryStep", additive=True)
 
 
 def current(rollout: Rollout) -> tuple[int, CanaryStep] | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from rollouts.api.meta import Object
+from strategies.marshal import marshal
 
 HASH_LABEL = "rollouts-pod-template-hash"
 
@@ -70,20 +71,24 @@ def canonical(value: object) -> bytes:
 
 
 @lru_cache(maxsize=16_384)
-def name_of(content: bytes, collision_count: int | None = None) -> str:
-    """Name JSON content: FNV-32a of its canonical form, followed by the collision count if there is one.
+def name_of(content: bytes, write: Callable[[object], bytes], collision_count: int | None = None) -> str:
+    """Name JSON content: FNV-32a of what `write` makes of it, and of the collision count if there is one.
 
     Remembered for the templates and the steps of some 8,000 rollouts: a pass asks for both each time.
     """
-    data = canonical(json.loads(content))
+    data = write(json.loads(content))
     if collision_count is not None:
-        data += collision_count.to_bytes(8, "little")
+        data += (collision_count % 2**32).to_bytes(8, "little")
     return safe_encode(str(fnv32a(data)))
 
 
 def pod_hash(template: Object, collision_count: int | None = None) -> str:
-    """Name a pod template by its content."""
-    return name_of(to_json(without_hash(template)), collision_count)
+    """Name a pod template by its content, as upstream does."""
+    return name_of(to_json(template), _pod_template, collision_count)
+
+
+def _pod_template(value: object) -> bytes:
+    return marshal(value, "PodTemplateSpec")
 
 
 def without_hash(template: Object) -> Object:

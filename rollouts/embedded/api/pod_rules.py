@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rollouts.api.meta import Object
+from rollouts.api.quantities import worth
 from rollouts.embedded.api.metadata import LABEL_RULE, is_label
-from rollouts.embedded.api.quantities import worth
 from rollouts.embedded.api.status import Cause, duplicate, forbidden_field, required, unsupported, wrong
 
 ALWAYS, ENDING, ANY = ("Always",), ("OnFailure", "Never"), ("Always", "OnFailure", "Never")

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from rollouts.api.quantities import RULE, canonical
 from rollouts.embedded.api.constraints import (
     Errors,
     choice,
@@ -19,7 +20,6 @@ from rollouts.embedded.api.constraints import (
     whole_number,
 )
 from rollouts.embedded.api.definitions import Schema
-from rollouts.embedded.api.quantities import RULE, canonical
 from rollouts.embedded.api.shapes import Shape, read
 from rollouts.embedded.api.status import Cause, duplicate, required, wrong_type
 
