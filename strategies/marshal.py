@@ -1,12 +1,13 @@
 """JSON as Go writes it. Upstream names a pod template and a list of steps by these bytes.
 
 `shapes.json` holds Go's types: of each the fields in order, and which are left out when empty.
-`python -m tests.upstream.record` wrote it, around upstream's own packages. What does not fit its type counts as
-absent, as it does for upstream's controller.
+`python -m tests.upstream.record` wrote it, around upstream's own packages. What does not fit its type counts
+as absent, as it does for upstream's controller.
 """
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -23,15 +24,28 @@ _NULL = frozenset({"null"})
 _ESCAPED = {"&": "\\u0026", "<": "\\u003c", ">": "\\u003e", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def marshal(value: object, type_: str, *, additive: bool = False) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """What is to be written otherwise than Go writes it."""
+
+    additive: bool = False
+    """Fields that Go does not know are written, too, after those that it knows; else they are left out."""
+    quantity: Callable[[str], str | None] = quantities.canonical
+    """How a quantity is spelled; None where a text is none."""
+
+
+GO = Style()
+
+
+def marshal(value: object, type_: str, style: Style = GO) -> bytes:
     """Write a value as Go does.
 
     Args:
         value: what the JSON of an object was read into; nothing raises.
         type_: its type in Go, such as `PodTemplateSpec` or `[]CanaryStep`.
-        additive: write fields that Go does not know, too, after those that it knows; else they are left out.
+        style: where to differ from Go.
     """
-    text = _writer(type_, additive=additive)(value)
+    text = _writer(type_, style)(value)
     for each, escaped in _ESCAPED.items():
         text = text.replace(each, escaped)
     return text.encode(errors="replace")
@@ -50,14 +64,16 @@ def _shapes() -> dict[str, Any]:
 
 
 @cache
-def _writer(type_: str, *, additive: bool) -> Writer:
+def _writer(type_: str, style: Style) -> Writer:
     if type_.startswith("*"):
-        return _pointer(_writer(type_[1:], additive=additive))
+        return _pointer(_writer(type_[1:], style))
     if type_.startswith("[]"):
-        return _list(_writer(type_[2:], additive=additive))
+        return _list(_writer(type_[2:], style))
     if type_.startswith("map[string]"):
-        return _map(_writer(type_.removeprefix("map[string]"), additive=additive))
-    return _PLAIN.get(type_) or _struct(type_, additive=additive)
+        return _map(_writer(type_.removeprefix("map[string]"), style))
+    if type_ == "Quantity":
+        return _quantity(style.quantity)
+    return _PLAIN.get(type_) or _struct(type_, style)
 
 
 def _pointer(write: Writer) -> Writer:
@@ -80,8 +96,8 @@ def _map(write: Writer) -> Writer:
     return write_all
 
 
-def _struct(name: str, *, additive: bool) -> Writer:
-    fields = [_field(each, additive=additive) for each in _shapes()["types"][name]]
+def _struct(name: str, style: Style) -> Writer:
+    fields = [_field(each, style) for each in _shapes()["types"][name]]
     known = {key for key, *_ in fields}
 
     def write_all(value: Any) -> str:
@@ -94,7 +110,7 @@ def _struct(name: str, *, additive: bool) -> Writer:
             text = write(each)
             if text not in left_out:
                 written.append(prefix + text)
-        if additive:
+        if style.additive:
             more = {key: each for key, each in found.items() if key not in known and each is not None}
             written += [f"{_text(key)}:{_raw(more[key])}" for key in sorted(more)]
         return "{" + ",".join(written) + "}"
@@ -102,11 +118,11 @@ def _struct(name: str, *, additive: bool) -> Writer:
     return write_all
 
 
-def _field(text: str, *, additive: bool) -> tuple[str, str, Writer, frozenset[str]]:
+def _field(text: str, style: Style) -> tuple[str, str, Writer, frozenset[str]]:
     """The name, what is written before the value, its writer, and the values at which nothing is written."""
     key, type_ = text.removesuffix("?").split(" ")
     empty = _NULL if type_.startswith("*") or type_ in {"Time", "RawMessage"} else _EMPTY
-    write = _writer(type_, additive=additive)
+    write = _writer(type_, style)
     return key, f"{_text(key)}:", write, empty if text.endswith("?") else frozenset()
 
 
@@ -128,10 +144,12 @@ def _integer_or_text(value: Any) -> str:
     return _text(value) if isinstance(value, str) else _integer(value)
 
 
-def _quantity(value: Any) -> str:
-    if isinstance(value, int | float):
-        value = _number(value)
-    return f'"{(isinstance(value, str) and quantities.canonical(value)) or 0}"'
+def _quantity(spell: Callable[[str], str | None]) -> Writer:
+    def write(value: Any) -> str:
+        text = _number(value) if isinstance(value, int | float) else value
+        return f'"{(isinstance(text, str) and spell(text)) or 0}"'
+
+    return write
 
 
 def _time(value: Any) -> str:
@@ -178,7 +196,6 @@ _PLAIN: dict[str, Writer] = {
     "int": _integer,
     "string": _text,
     "IntOrString": _integer_or_text,
-    "Quantity": _quantity,
     "RawMessage": _raw,
     "Time": _time,
 }

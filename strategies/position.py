@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from rollouts.api.canary import CanaryStep, CanaryStrategy, SetCanaryScale
 from rollouts.api.rollout import Rollout
-from strategies.marshal import marshal
+from strategies.marshal import Style, marshal
 from strategies.templates import canonical, name_of
 
 _STEPS = TypeAdapter(tuple[CanaryStep, ...])
@@ -40,7 +40,7 @@ def same_steps(rollout: Rollout, recorded: str) -> bool:
 
 def _go_steps(value: object) -> bytes:
     """With the fields that only this engine knows, where they are used."""
-    return marshal(value or None, "[]CanaryStep", additive=True)
+    return marshal(value or None, "[]CanaryStep", Style(additive=True))
 
 
 def current(rollout: Rollout) -> tuple[int, CanaryStep] | None:

@@ -1,55 +1,21 @@
 """Pod templates: their hash, and when two of them ask for the same pods."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 from pydantic_core import to_json
 
+from rollouts.api import quantities
 from rollouts.api.meta import Object
-from strategies.marshal import marshal
+from rollouts.api.pod_defaults import pod_spec
+from strategies.marshal import Style, marshal
 
 HASH_LABEL = "rollouts-pod-template-hash"
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # what Kubernetes allows in generated names: no vowels, no 0, 1, 3
 
-# What the API server fills in where a template says nothing, by the field's name and value.
-_DEFAULTS: dict[str, tuple[object, ...]] = {
-    "apiVersion": ("v1",),
-    "creationTimestamp": (None,),
-    "defaultMode": (420,),
-    "dnsPolicy": ("ClusterFirst",),
-    "emptyDir": ({},),
-    "enableServiceLinks": (True,),
-    "expirationSeconds": (3600,),
-    "failureThreshold": (3,),
-    "metadata": ({},),
-    "optional": (False,),
-    "path": ("/",),
-    "periodSeconds": (10,),
-    "protocol": ("TCP",),
-    "readOnly": (False,),
-    "resources": ({},),
-    "restartPolicy": ("Always",),
-    "schedulerName": ("default-scheduler",),
-    "scheme": ("HTTP",),
-    "securityContext": ({},),
-    "service": ("",),
-    "successThreshold": (1,),
-    "terminationGracePeriodSeconds": (30,),
-    "terminationMessagePath": ("/dev/termination-log",),
-    "terminationMessagePolicy": ("File",),
-    "timeoutSeconds": (1,),
-    "type": ("",),
-}
-
-_QUANTITY = re.compile(r"^([+-]?[0-9.]+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")
-_SCALE: dict[str, Decimal | int] = {"": 1}
-_SCALE |= {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
-_SCALE |= {f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", start=1)}
+_BY_WORTH = Style(quantity=quantities.in_thousandths)
 
 
 def fnv32a(data: bytes) -> int:
@@ -91,20 +57,12 @@ def _pod_template(value: object) -> bytes:
     return marshal(value, "PodTemplateSpec")
 
 
-def without_hash(template: Object) -> Object:
-    """The template as the user wrote it: without the label that the engine adds."""
-    metadata = template.get("metadata") or {}
-    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH_LABEL}
-    return {**template, "metadata": {**metadata, "labels": labels}}
-
-
 def same_pods(live: Object, desired: Object) -> bool:
-    """Whether `live` is `desired` as an API server stores it: equal, or with nothing more than defaults.
+    """Whether `live` is `desired` as an API server stores it: equal, once both have its defaults.
 
-    A field that the live template has and the desired one lacks counts as equal only at its default value, so
-    that taking a field out of a template is a change.
+    The engine's own label, and fields that Go does not know, are no difference.
     """
-    return _equal(_without_nulls(without_hash(live)), _without_nulls(without_hash(desired)))
+    return _filled(to_json(live)) == _filled(to_json(desired))
 
 
 def images(template: Object) -> tuple[tuple[str, str], ...]:
@@ -114,52 +72,13 @@ def images(template: Object) -> tuple[tuple[str, str], ...]:
     return tuple((str(each.get("name", "")), str(each.get("image", ""))) for each in containers)
 
 
-def _equal(live: Any, desired: Any, key: str = "") -> bool:
-    if isinstance(live, Mapping) and isinstance(desired, Mapping):
-        quantities = key in {"limits", "requests"}
-        if any(name not in live for name in desired if not _empty(desired[name])):
-            return False
-        return all(
-            _same_value(value, desired[name], name, quantities=quantities)
-            if name in desired
-            else _defaulted(name, value, desired)
-            for name, value in live.items()
-        )
-    if isinstance(live, list) and isinstance(desired, list):
-        return len(live) == len(desired) and all(map(_equal, live, desired))
-    return bool(live == desired)
-
-
-def _same_value(live: Any, desired: Any, name: str, *, quantities: bool) -> bool:
-    if quantities or name == "sizeLimit":
-        return _quantity(live) == _quantity(desired)
-    return _equal(live, desired, name)
-
-
-def _defaulted(name: str, value: object, beside: Mapping[str, object]) -> bool:
-    """Whether the API server may have put `value` there by itself."""
-    if name == "serviceAccount":  # the old name of serviceAccountName, kept equal to it
-        return value == beside.get("serviceAccountName", "default")
-    if name == "imagePullPolicy":
-        return value == _pull_policy(str(beside.get("image", "")))
-    return _empty(value) or value in _DEFAULTS.get(name, ())
-
-
-def _pull_policy(image: str) -> str:
-    """Kubernetes pulls anew only what may move: no tag, or `latest`."""
-    tag = image.rpartition("/")[2].partition("@")[0].partition(":")[2]
-    return "Always" if "@" not in image and tag in {"", "latest"} else "IfNotPresent"
-
-
-def _empty(value: object) -> bool:
-    return value is None or value in ({}, [])
-
-
-def _quantity(value: object) -> Decimal | str:
-    found = _QUANTITY.match(str(value))
-    if found is None:
-        return str(value)
-    return Decimal(found[1]) * _SCALE[found[2] or ""]
+@lru_cache(maxsize=16_384)
+def _filled(content: bytes) -> bytes:
+    template = json.loads(marshal(json.loads(content), "PodTemplateSpec", _BY_WORTH))
+    template["metadata"].get("labels", {}).pop(HASH_LABEL, None)
+    pod_spec(template["spec"])
+    template["spec"].pop("serviceAccount", None)  # the old name of serviceAccountName, kept equal to it
+    return canonical(template)
 
 
 def _without_nulls(value: object) -> object:

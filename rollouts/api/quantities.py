@@ -19,7 +19,11 @@ _MOST = 2**63 - 1
 def worth(text: str | float) -> Decimal | None:
     """The number that a quantity stands for; None when it is none."""
     match = _TEXT.fullmatch(str(text).strip())
-    return match and Decimal("{0}{1[0]}e{1[1]}".format(match[1], _read(*match.groups()[1:])))
+    if match is None:
+        return None
+    sign, whole, fraction, unit = match.groups()
+    count, exponent = _read(whole, fraction, unit)
+    return Decimal(f"{sign}{count}e{exponent}")
 
 
 def canonical(text: str | float) -> str | None:
@@ -38,6 +42,16 @@ def canonical(text: str | float) -> str | None:
     return ("-" if sign == "-" and count else "") + _written(count, exponent, unit)
 
 
+def in_thousandths(text: str | float) -> str | None:
+    """One text for all quantities that are worth the same, rounded up as for a pod's resources; else None."""
+    match = _TEXT.fullmatch(str(text).strip())
+    if match is None:
+        return None
+    sign, whole, fraction, unit = match.groups()
+    count, exponent = _read(whole, fraction, unit, least=-3)
+    return f"{sign.strip('+')}{count}e{exponent}" if count else "0"
+
+
 def _stays(whole: str, fraction: str, unit: str) -> bool:
     digits = whole + fraction
     if unit in _BINARY:
@@ -47,16 +61,16 @@ def _stays(whole: str, fraction: str, unit: str) -> bool:
     return len(digits) <= 18 and exponent >= _LEAST and not exponent % 3 and not zeros
 
 
-def _read(whole: str, fraction: str, unit: str) -> tuple[int, int]:
+def _read(whole: str, fraction: str, unit: str, least: int = _LEAST) -> tuple[int, int]:
     """A count that ends in no zero, and the power of ten that it is to be multiplied by."""
     count, exponent = int(whole + fraction or "0"), -len(fraction)
     if unit in _BINARY:
         count <<= _BINARY[unit]
     else:
         exponent += _power(unit)
-    if count and exponent < _LEAST:
-        lost = min(_LEAST - exponent, len(str(count)))
-        count, exponent = -(-count // 10**lost), _LEAST
+    if count and exponent < least:
+        lost = min(least - exponent, len(str(count)))
+        count, exponent = -(-count // 10**lost), least
     if unit in _BINARY and count > _MOST * 10**-exponent:
         return _MOST, 0
     stripped = str(count).rstrip("0")

@@ -31,7 +31,7 @@ def main() -> None:
     heading = "".join(line for line in lines if line.startswith("#"))
     _record(corners, heading, yaml.safe_load("".join(lines)))
     heading = "# Recorded: the templates and steps of examples and tests, and upstream's names of them.\n"
-    _record(HASHES / "manifests.yaml", heading, list(_in_manifests()))
+    _record(HASHES / "manifests.yaml", heading, list(in_manifests()))
 
 
 def _record(path: Path, heading: str, cases: list[Object]) -> None:
@@ -53,7 +53,7 @@ def _in_yaml(value: Object) -> str:
     return re.sub(r"[\x7f-\x9f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _in_manifests() -> Iterator[Object]:
+def in_manifests() -> Iterator[Object]:
     """Each template and list of steps once, under the name of the file in which it was found first."""
     seen = set()
     for folder in ("examples", "tests"):

@@ -1,6 +1,6 @@
 // Tells, for each line of JSON that is a question, what upstream makes of the Rollout in it: the hashes of its
-// template and of its steps, and the template as Go spells it. With `live`, a template, also whether it is that
-// of the Rollout; with `defaults`, also the template as Kubernetes fills it in.
+// template and of its steps, and the template as Go spells it. With `live`, a Rollout, also whether its template,
+// as it stands in a ReplicaSet, is that of the first; with `defaults`, also the template as Kubernetes fills it in.
 package main
 
 import (
@@ -19,9 +19,9 @@ import (
 )
 
 type question struct {
-	Rollout  json.RawMessage         `json:"rollout"`
-	Live     *corev1.PodTemplateSpec `json:"live"`
-	Defaults bool                    `json:"defaults"`
+	Rollout  json.RawMessage `json:"rollout"`
+	Live     json.RawMessage `json:"live"`
+	Defaults bool            `json:"defaults"`
 }
 
 type answer struct {
@@ -62,7 +62,8 @@ func of(asked question) answer {
 		Malformed: malformed,
 	}
 	if asked.Live != nil {
-		same := replicaset.PodTemplateEqualIgnoreHash(asked.Live, template)
+		live, _ := read(asked.Live)
+		same := replicaset.PodTemplateEqualIgnoreHash(&live.Spec.Template, template)
 		found.Same = &same
 	}
 	if asked.Defaults {
