@@ -37,7 +37,7 @@ _NUMBERS += (
     "-1024",
 )
 _SUFFIXES = (
-    *"numkMGTPE",
+    *"numkMGTP",
     "",
     "",
     "",
