@@ -178,9 +178,7 @@ def _raw(value: Any) -> str:
 
 def _number(value: float) -> str:
     """The shortest digits that read back as the same number; an exponent below 1e-6 and from 1e21 on."""
-    if isinstance(value, int):
-        return str(value)
-    if value.is_integer() and abs(value) < 1e21:
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 1e21):
         return str(int(value))
     text = repr(value)
     if 1e-6 <= abs(value) < 1e-4:

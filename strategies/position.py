@@ -29,13 +29,14 @@ def steps_hash(rollout: Rollout) -> str:
 def same_steps(rollout: Rollout, recorded: str) -> bool:
     """Whether `recorded` names the list of steps. An edit of the steps starts the update anew.
 
-    It may be a name of before this engine named them as upstream does.
+    It may be the name that this engine gave them before it named them as upstream does.
     """
     if recorded == steps_hash(rollout):
         return True
     listed = canary(rollout).steps
-    dumped = _STEPS.dump_json(listed, by_alias=True, exclude_defaults=True)
-    return recorded == (name_of(dumped, canonical) if listed else "")
+    if not listed or not recorded:
+        return False
+    return recorded == name_of(_STEPS.dump_json(listed, by_alias=True, exclude_defaults=True), canonical)
 
 
 def _go_steps(value: object) -> bytes:
