@@ -55,23 +55,28 @@ class Roles:
 
 
 def find(
-    template: Object, collision_count: int | None, replica_sets: Iterable[ReplicaSet]
+    template: Object, collision_count: int | None, replica_sets: Iterable[ReplicaSet], recorded: str = ""
 ) -> ReplicaSet | None:
     """The ReplicaSet of a template: by the hash label, else by an equal template.
 
-    The second way takes over what another controller hashed differently without a new deployment.
+    The second way takes over without a new deployment what was hashed differently: by an upstream with other
+    Kubernetes libraries, or by this engine before it hashed as upstream does. Of several with an equal
+    template it is the one that status has `recorded` as current, else the oldest.
     """
     sets = _of_rollout(replica_sets)
     name = pod_hash(template, collision_count)
     for each in sets:
         if each.pod_hash == name:
             return each
-    return next((each for each in sets if each.template and same_pods(each.template, template)), None)
+    known_first = sorted(sets, key=lambda each: each.pod_hash != recorded)
+    return next((each for each in known_first if each.template and same_pods(each.template, template)), None)
 
 
-def current_hash(template: Object, collision_count: int | None, replica_sets: Iterable[ReplicaSet]) -> str:
+def current_hash(
+    template: Object, collision_count: int | None, replica_sets: Iterable[ReplicaSet], recorded: str = ""
+) -> str:
     """The hash to give `Observed.pod_hash`: of the ReplicaSet that holds the template, or computed."""
-    found = find(template, collision_count, replica_sets)
+    found = find(template, collision_count, replica_sets, recorded)
     return found.pod_hash if found is not None else pod_hash(template, collision_count)
 
 

@@ -53,7 +53,12 @@ def observe(
     replica_sets = tuple(_replica_set(obj) for obj in owned)
     return Observed(
         rollout=rollout,
-        pod_hash=current_hash(rollout.spec.template, rollout.status.collision_count, replica_sets),
+        pod_hash=current_hash(
+            rollout.spec.template,
+            rollout.status.collision_count,
+            replica_sets,
+            recorded=rollout.status.current_pod_hash,
+        ),
         replica_sets=replica_sets,
         pods=tuple(_pods(store, owned, rollout.spec.min_ready_seconds, now)),
         services=_services(store, rollout),

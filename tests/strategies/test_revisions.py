@@ -1,6 +1,9 @@
 """Finding the ReplicaSet of a template, numbering revisions, and taking over from another controller."""
 
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from strategies.model import AnnotateReplicaSet, CreateReplicaSet, DeleteReplicaSet, ReplicaSet, SetRevision
 from strategies.revisions import current_hash, find, number, pod_hash, roles
@@ -26,27 +29,57 @@ def test_an_equal_template_under_another_hash_is_taken_over():
     assert current_hash(template("v2"), None, (foreign,)) == pod_hash(template("v2"))
 
 
+def test_of_several_with_an_equal_template_the_recorded_one_is_the_current_one():
+    twins = (of("v1", "first"), replace(of("v1", "second"), created=START + timedelta(hours=1)))
+    assert current_hash(template("v1"), None, twins, recorded="second") == "second"
+    assert current_hash(template("v1"), None, twins, recorded="gone") == "first"
+
+
 def test_the_sets_of_experiments_are_nobodys_revision():
     mine = of("v1", "7d9f8c6b5d", annotations={"experiment.argoproj.io/name": "try"})
     assert find(template("v1"), None, (mine,)) is None
 
 
-def test_a_rollout_of_another_controller_goes_on_without_a_new_deployment():
+OLD = "65fb57dd7d"
+"""The hash of version v1, and that of the steps below, of before the engine hashed as upstream does."""
+OLD_STEPS = "54649b9f5c"
+
+
+@pytest.mark.parametrize("name", [OLD, "7d9f8c6b5d"])
+def test_a_rollout_that_was_hashed_otherwise_goes_on_without_a_new_deployment(name):
     world = deployed(routed({"setWeight": 20}, {"pause": {}}))
-    each = world.of("v1")
-    del world.sets[each.name]
-    foreign = replace(of("v1", "7d9f8c6b5d"), desired=10, current=10, ready=10, available=10, revision=1)
-    world.sets[foreign.name] = replace(foreign, desired_annotation=10)
-    world.pods = {name: replace(pod, pod_hash="7d9f8c6b5d") for name, pod in world.pods.items()}
-    for name, service in world.services.items():
-        world.services[name] = replace(service, pod_hash="7d9f8c6b5d")
-    status = {"stable_rs": "7d9f8c6b5d", "current_pod_hash": "7d9f8c6b5d", "current_step_hash": "6cc7f9d9f8"}
-    world.status = world.status.model_copy(update=status)
+    assert world.hash_of("v1") != name
+    named(world, name)
     world.until(settled)
     assert world.phase == ("Healthy", "")
-    assert list(world.sets) == ["web-7d9f8c6b5d"]
+    assert list(world.sets) == [f"web-{name}"]
     world.ship("v2").until(lambda each: each.status.phase == "Paused")
-    assert world.status.stable_rs == "7d9f8c6b5d"
+    assert world.status.stable_rs == name
+
+
+def test_an_update_that_was_aborted_before_the_hash_changed_stays_aborted():
+    world = deployed(routed({"setWeight": 20}, {"pause": {}}))
+    named(world, OLD)
+    world.ship("v2").until(lambda each: each.status.phase == "Paused")
+    world.status = world.status.model_copy(update={"current_step_hash": OLD_STEPS})
+    world.patch(abort=True).until(lambda each: each.status.phase == "Degraded")
+    world.run(100)
+    assert world.status.abort
+    assert world.status.current_step_hash == OLD_STEPS
+
+
+def named(world: World, name: str) -> None:
+    """Give the only version another hash, wherever it stands."""
+    each = world.of("v1")
+    del world.sets[each.name]
+    world.sets[f"web-{name}"] = replace(
+        of("v1", name), desired=10, current=10, ready=10, available=10, revision=1, desired_annotation=10
+    )
+    world.pods = {pod: replace(found, pod_hash=name) for pod, found in world.pods.items()}
+    for service, found in world.services.items():
+        world.services[service] = replace(found, pod_hash=name)
+    status = {"stable_rs": name, "current_pod_hash": name, "current_step_hash": OLD_STEPS}
+    world.status = world.status.model_copy(update=status)
 
 
 def test_a_new_version_is_created_empty_with_the_next_number():

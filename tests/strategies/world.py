@@ -159,7 +159,12 @@ class World:
         )
 
     def hash_of(self, version: str) -> str:
-        return current_hash(template(version), self.status.collision_count, self.sets.values())
+        return current_hash(
+            template(version),
+            self.status.collision_count,
+            self.sets.values(),
+            recorded=self.status.current_pod_hash,
+        )
 
     @property
     def seen(self) -> Observed:
