@@ -18,7 +18,10 @@ containers:
   image: nginx
   colour: red
   resources: {limits: {cpu: 1000m, memory: 1024Mi}, requests: {cpu: 0.001, memory: 1048576Ki}}
-  env: [{name: B, value: "<a> & \\u2028"}, {name: A, value: ""}, {name: CPU, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}]
+  env:
+  - {name: B, value: "<a> & \\u2028"}
+  - {name: A, value: ""}
+  - {name: CPU, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}
   ports: [{containerPort: 80, name: http}, {containerPort: 81, protocol: UDP}]
   readinessProbe: {httpGet: {port: http, path: /}, periodSeconds: 5}
   command: []
@@ -36,7 +39,7 @@ containers:
   volumeMounts: [{name: a, mountPath: /a}, {name: p, mountPath: /p, readOnly: true}]
 volumes:
 - {name: a, emptyDir: {sizeLimit: 1024Mi}}
-- {name: p, projected: {sources: [{serviceAccountToken: {path: token}}, {configMap: {name: c, optional: true}}]}}
+- {name: p, projected: {sources: [{serviceAccountToken: {path: t}}, {configMap: {name: c, optional: true}}]}}
 - {name: h, hostPath: {path: /tmp}}
 affinity:
   podAntiAffinity:
@@ -50,9 +53,8 @@ securityContext: {fsGroup: 0, sysctls: []}
 """
 STEPS = [
     {"setWeight": 0},
-    {"setCanaryScale": {"replicas": 0}},
     {"pause": {"duration": "1m"}},
-    {"setCanaryScale": {"matchTrafficWeight": False, "weight": 5}},
+    {"setWeight": 5},
     {"pause": {"duration": 10}},
     {"pause": {}},
 ]
