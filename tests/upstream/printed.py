@@ -7,6 +7,7 @@ import asyncio
 import difflib
 import os
 import re
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ FOLDER = Path(__file__).parent / "printed"
 _RECORDS = bool(os.environ.get("ROLLOUTS_TEST_RECORD"))
 _SETTLED = 8.0
 _LIMIT = 40.0
+_PLUGIN_LIMIT = 90.0
 """Seconds."""
 
 _MASKS = (
@@ -42,8 +44,8 @@ class Said(NamedTuple):
     """What it printed, errors after the rest."""
 
 
-async def plugin(walk: Walk, *words: str, limit: float = 60) -> Said:
-    """`kubectl argo rollouts WORDS` in the namespace of a walk."""
+async def plugin(walk: Walk, *words: str, ends_after: float = 0) -> Said:
+    """`kubectl argo rollouts WORDS` in the namespace of a walk; with Ctrl-C after so many seconds, if any."""
     process = await asyncio.create_subprocess_exec(
         str(walk.peers / "kubectl-argo-rollouts"),
         *words,
@@ -53,8 +55,10 @@ async def plugin(walk: Walk, *words: str, limit: float = 60) -> Said:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    if ends_after:
+        asyncio.get_running_loop().call_later(ends_after, process.send_signal, signal.SIGINT)
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(_PLUGIN_LIMIT):
             out, err = await process.communicate()
     finally:
         if process.returncode is None:
@@ -89,15 +93,25 @@ async def transcript(walk: Walk, commands: Sequence[str]) -> str:
 
 async def prints(walk: Walk, name: str, *commands: str) -> None:
     """The commands come to print what is recorded of them, and go on to."""
-    file = FOLDER / f"{name.replace(' ', '-').replace('/', '-').replace(',', '')}.txt"
     if _RECORDS:
         await asyncio.sleep(_SETTLED)
-        file.write_text(await transcript(walk, commands))
-        return
-    wanted, end = file.read_text(), time.monotonic() + _LIMIT
+    end = time.monotonic() + _LIMIT
     seen = await transcript(walk, commands)
-    while seen != wanted and time.monotonic() < end:
+    while not _RECORDS and seen != _file(name).read_text() and time.monotonic() < end:
         await asyncio.sleep(1)
         seen = await transcript(walk, commands)
+    recorded(name, seen)
+
+
+def recorded(name: str, seen: str) -> None:
+    """What is seen is what is recorded; or it is recorded now."""
+    if _RECORDS:
+        _file(name).write_text(seen)
+        return
+    wanted = _file(name).read_text()
     difference = difflib.unified_diff(wanted.splitlines(), seen.splitlines(), "recorded", "seen", lineterm="")
     assert seen == wanted, "\n".join(difference)
+
+
+def _file(name: str) -> Path:
+    return FOLDER / f"{name.replace(' ', '-').replace('/', '-').replace(',', '')}.txt"
