@@ -1,5 +1,7 @@
 """The buttons of Argo CD do what they say, and its health tells where a rollout is."""
 
+import asyncio
+
 import pytest
 
 from rollouts.api.meta import Object
@@ -282,6 +284,7 @@ async def test_an_error_of_the_analysis_is_told_as_such(walk: Walk) -> None:
 async def test_the_pods_of_a_healthy_rollout_are_restarted(walk: Walk) -> None:
     await walk.healthy(rollout("canary: {}"))
     before = {pod["metadata"]["name"] for pod in await walk.pods(1)}
+    await asyncio.sleep(1)  # restartAt has whole seconds; a pod of the same one is not older
     await press(walk, "restart")
     await reaches(walk, "Progressing", "rollout is restarting")
     await reaches(walk, "Healthy", "")
@@ -340,6 +343,7 @@ async def test_a_canary_is_restarted_at_its_pause_and_stays_there(walk: Walk) ->
     await walk.update()
     await walk.step(1)
     before = {pod["metadata"]["name"] for revision in (1, 2) for pod in await walk.pods(revision)}
+    await asyncio.sleep(1)  # restartAt has whole seconds; a pod of the same one is not older
     await press(walk, "restart")
     wanted = (await walk.rollout())["spec"]["restartAt"]
     await walk.until(lambda found: found["status"].get("restartedAt") == wanted, "restart")
