@@ -127,6 +127,27 @@ async def test_a_step_is_skipped_and_the_next_one_is_made(walk: Walk) -> None:
     await reaches(walk, "Healthy", "")
 
 
+async def test_an_aborted_canary_is_retried_and_then_promoted_although_aborted_again(walk: Walk) -> None:
+    await walk.healthy(canary("{setWeight: 50}", "{pause: {}}"))
+    await walk.update()
+    await walk.step(1)
+    await press(walk, "abort")
+    await reaches(walk, *OWN_ABORT)
+    assert await look(walk) == (OWN_ABORT, {*ABORTED, "skip-current-step"})
+    await walk.pod_count(2, 0)
+    await press(walk, "retry")
+    await walk.step(1)
+    assert await look(walk) == (AT_PAUSE, {*UNDER_WAY, "resume", "skip-current-step"})
+    assert (await walk.count(1), await walk.count(2)) == (1, 1)
+    await press(walk, "abort")
+    await reaches(walk, *OWN_ABORT)
+    await press(walk, "promote-full")
+    await reaches(walk, "Healthy", "")
+    assert await look(walk) == (("Healthy", ""), {"restart"})
+    await walk.pod_count(1, 0)
+    assert await walk.count(2) == 2
+
+
 async def test_a_canary_is_promoted_past_all_its_pauses(walk: Walk) -> None:
     await walk.healthy(canary("{setWeight: 50}", "{pause: {}}", "{setWeight: 75}", "{pause: {}}"))
     await walk.update()
@@ -307,6 +328,50 @@ async def test_a_blue_green_is_resumed_and_switches(walk: Walk) -> None:
     await press(walk, "resume")
     await walk.active_revision(2)
     await reaches(walk, "Healthy", "")
+
+
+async def test_a_blue_green_is_aborted_retried_aborted_and_promoted(walk: Walk) -> None:
+    await walk.healthy(SERVICES, rollout(BLUE_GREEN))
+    await walk.update()
+    await reaches(walk, "Suspended", "BlueGreenPause")
+    await press(walk, "abort")
+    await reaches(walk, *OWN_ABORT)
+    assert await look(walk) == (OWN_ABORT, ABORTED)
+    await press(walk, "retry")
+    await reaches(walk, "Suspended", "BlueGreenPause")
+    assert (await look(walk))[1] == {*UNDER_WAY, "resume"}
+    await walk.active_revision(1)
+    await press(walk, "abort")
+    await reaches(walk, *OWN_ABORT)
+    await press(walk, "promote-full")
+    await walk.active_revision(2)
+    await reaches(walk, "Healthy", "")
+
+
+async def test_a_blue_green_is_retried_after_its_checks_failed(walk: Walk) -> None:
+    checked = f"activeService: active, previewService: preview, prePromotionAnalysis: {analysis('exit 1')}"
+    await walk.healthy(CHECKS, SERVICES, rollout(f"blueGreen: {{{checked}}}"))
+    await walk.update()
+    await reaches(
+        walk, "Degraded", f"{OWN_ABORT[1]}: Blue/green pre-promotion analysis phase error/failed: {FAILED}"
+    )
+    assert (await look(walk))[1] == ABORTED
+    await press(walk, "retry")
+
+    async def is_again() -> bool:
+        return len(await walk.runs("PrePromotion")) == 2
+
+    await walk.eventually(is_again, "second run")
+    await press(walk, "promote-full")
+    await walk.active_revision(2)
+    await reaches(walk, "Healthy", "")
+
+
+async def test_a_first_version_that_never_comes_up_is_progressing(walk: Walk) -> None:
+    never = "metadata: {labels: {app: web}, annotations: {stand-in/ready-after: never}}"
+    await walk.apply(canary("{setWeight: 50}").replace("metadata: {labels: {app: web}}", never))
+    await reaches(walk, "Progressing", "updated replicas are still becoming available")
+    assert (await look(walk))[1] == {"restart"}
 
 
 async def test_an_invalid_rollout_says_why(walk: Walk) -> None:
