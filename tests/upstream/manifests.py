@@ -1,8 +1,13 @@
 """The manifests of the walks: short ones, of which a walk says only what it is about."""
 
+from pathlib import Path
+from textwrap import indent
+
 import yaml
 
 from rollouts.api.meta import Object
+
+_TEMPLATES = Path(__file__).parent / "templates"
 
 IMAGE = "nginx:1.19-alpine"
 MISSING = "nginx:none"
@@ -31,6 +36,23 @@ def rollout(name: str, strategy: str, spec: str = "", container: str = "", *, ap
             },
         }
     )
+
+
+def canary(name: str, strategy: str, *, replicas: int = 1, spec: str = "", container: str = "") -> str:
+    """A canary; further lines of the strategy, the spec and the container."""
+    return rollout(name, f"canary:\n{indent(strategy, '  ')}", f"replicas: {replicas}\n{spec}", container)
+
+
+def blue_green(name: str, strategy: str, *, replicas: int = 1, spec: str = "", container: str = "") -> str:
+    """A blue/green with a service for users and one for testers, `NAME-active` and `NAME-preview`."""
+    strategy = f"activeService: {name}-active\npreviewService: {name}-preview\n{strategy}"
+    made = rollout(name, f"blueGreen:\n{indent(strategy, '  ')}", f"replicas: {replicas}\n{spec}", container)
+    return "\n---\n".join((service(f"{name}-active", name), service(f"{name}-preview", name), made))
+
+
+def template(*names: str) -> str:
+    """The AnalysisTemplates in files of these names."""
+    return "\n---\n".join((_TEMPLATES / f"{name}.yaml").read_text() for name in names)
 
 
 def new_container(container: str, spec: str = "") -> str:

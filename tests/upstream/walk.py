@@ -46,9 +46,12 @@ class Walk:
     # What the user does.
 
     async def apply(self, *manifests: str) -> None:
-        """`kubectl apply` each object, labelled for the controller of the walks."""
+        """`kubectl apply` each object, labelled for the controller of the walks.
+
+        Web metrics may ask `https://kubernetes.default.svc`, which outside of a cluster is the API server.
+        """
         for text in manifests:
-            for found in yaml.safe_load_all(text):
+            for found in yaml.safe_load_all(text.replace("https://kubernetes.default.svc", self._server())):
                 if not found:
                     continue
                 found.setdefault("metadata", {}).setdefault("labels", {})[INSTANCE_LABEL] = self.instance
@@ -219,6 +222,26 @@ class Walk:
         current, updated, ready, available = (status.get(name, 0) for name in names)
         return rollout["spec"].get("replicas", 1), current, updated, ready, available
 
+    async def stable(self) -> int:
+        """The revision that is fully promoted."""
+        wanted = (await self.rollout())["status"].get("stableRS", "")
+        for each in (await self.kube.list(REPLICA_SETS, self.namespace))["items"]:
+            if each["metadata"]["labels"].get(HASH) == wanted:
+                return int(each["metadata"]["annotations"][REVISION])
+        raise AssertionError(f"{self.namespace}/{self.name}: no ReplicaSet has the hash {wanted}")
+
+    async def serves(self, *, active: int, preview: int) -> None:
+        """The services of a blue/green select these revisions, and status says so; within three seconds."""
+        wanted = [hash_of(await self.replica_set(revision)) for revision in (active, preview)]
+
+        async def selected() -> bool:
+            rollout = await self.rollout()
+            strategy, told = rollout["spec"]["strategy"]["blueGreen"], rollout["status"].get("blueGreen", {})
+            selected = [await self.selector(strategy[f"{name}Service"]) for name in ("active", "preview")]
+            return wanted == selected == [told.get(f"{name}Selector") for name in ("active", "preview")]
+
+        await self.eventually(selected, f"active revision {active}, preview {preview}", limit=3)
+
     async def selector(self, service: str) -> str:
         """The pod hash that a Service selects."""
         found = await self.kube.get(SERVICES, service, self.namespace)
@@ -285,6 +308,11 @@ class Walk:
             if pod["metadata"].get("labels", {}).get(HASH) == hash_
             and "deletionTimestamp" not in pod["metadata"]
         ]
+
+    def _server(self) -> str:
+        """The address of the API server."""
+        clusters = yaml.safe_load(self.kubeconfig.read_text())["clusters"]
+        return str(clusters[0]["cluster"]["server"])
 
     async def _run(self, *command: str, stdin: str = "") -> str:
         environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
