@@ -51,7 +51,7 @@ class Walk:
         Web metrics may ask `https://kubernetes.default.svc`, which outside of a cluster is the API server.
         """
         for text in manifests:
-            for found in yaml.safe_load_all(text.replace("https://kubernetes.default.svc", self._server())):
+            for found in yaml.safe_load_all(text.replace("https://kubernetes.default.svc", self.server())):
                 if not found:
                     continue
                 found.setdefault("metadata", {}).setdefault("labels", {})[INSTANCE_LABEL] = self.instance
@@ -309,7 +309,7 @@ class Walk:
             and "deletionTimestamp" not in pod["metadata"]
         ]
 
-    def _server(self) -> str:
+    def server(self) -> str:
         """The address of the API server."""
         clusters = yaml.safe_load(self.kubeconfig.read_text())["clusters"]
         return str(clusters[0]["cluster"]["server"])
