@@ -88,6 +88,14 @@ def known_values(arguments: Sequence[Argument]) -> dict[str, str]:
     }
 
 
+def open_values(arguments: Sequence[Argument]) -> dict[str, str]:
+    """The values that are no secrets; a secret's place stays open, and what depends on it is not judged."""
+    return {
+        argument.name: argument.value if argument.value is not None else f"{{{{args.{argument.name}}}}}"
+        for argument in arguments
+    }
+
+
 def resolve(metric: Metric, values: Mapping[str, str]) -> Metric:
     """The metric with every `{{args.name}}` replaced by its value.
 
@@ -144,9 +152,3 @@ def redact(text: str, secrets: Iterable[str]) -> str:
         if spelling:
             text = text.replace(spelling, REDACTED)
     return text
-
-
-def needs_secret(condition: str, arguments: Sequence[Argument]) -> bool:
-    """Whether a condition cannot be read before a secret is."""
-    hidden = {argument.name for argument in arguments if argument.value is None}
-    return any(tag.strip().removeprefix("args.") in hidden for tag in _TAG.findall(condition))

@@ -232,15 +232,8 @@ def require_valid(spec: AnalysisRunSpec, *, endless: bool = True) -> None:
         InvalidSpec: the first thing that is wrong.
     """
     arguments.require(spec.args)
-    values = arguments.known_values(spec.args)
-    resolved = []
-    for metric in spec.metrics:
-        open_conditions = {
-            field: ""
-            for field in ("success_condition", "failure_condition")
-            if arguments.needs_secret(getattr(metric, field), spec.args)
-        }
-        resolved.append(arguments.resolve(metric.model_copy(update=open_conditions), values))
+    values = arguments.open_values(spec.args)
+    resolved = [arguments.resolve(metric, values) for metric in spec.metrics]
     for problem in run_problems(spec.model_copy(update={"metrics": tuple(resolved)}), endless=endless):
         raise problem
     names = [metric.name for metric in resolved]

@@ -1,7 +1,8 @@
 """Canary: pods and traffic move to the new version step by step; without steps this is a rolling update."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from rollouts.api.rollout_status import RolloutStatus
 from strategies import (
     analyses,
     baseline,
@@ -67,7 +68,7 @@ def _advance(seen: Observed, roles: Roles, now: datetime) -> Decision:
     status = lifecycle.doubt(seen, status, now)
     status = analyses.named(seen, roles, analyses.canary_slots(seen, roles), status)
     if lifecycle.halted(seen, status, now):
-        return Decision(status=status)
+        return _held_at_pause(seen, status, now)
     if why := _why_promote(seen, roles):
         return lifecycle.promote(seen, why)
     at = position.current(seen.rollout)
@@ -80,6 +81,18 @@ def _advance(seen: Observed, roles: Roles, now: datetime) -> Decision:
         return Decision(status=status, requeue_after=step.requeue_after)
     status = pauses.clear(status).model_copy(update={"current_step_index": at[0] + 1})
     return Decision(status=status, events=step_completed(seen))
+
+
+def _held_at_pause(seen: Observed, status: RolloutStatus, now: datetime) -> Decision:
+    """In doubt at a pause: once its time is over, only the doubt is left to wait for."""
+    at = position.current(seen.rollout)
+    pause = at[1].pause if at is not None else None
+    left = pauses.left(status, pauses.CANARY_STEP, pauses.length(pause), now)
+    if left is None or len(status.pause_conditions) == 1:
+        return Decision(status=status)
+    if left > timedelta():
+        return Decision(status=status, requeue_after=left)
+    return Decision(status=pauses.leave(status, pauses.CANARY_STEP))
 
 
 def _all_available(seen: Observed, roles: Roles) -> bool:

@@ -57,6 +57,12 @@ def since(status: RolloutStatus, reason: str) -> datetime | None:
     return next((each.start_time for each in status.pause_conditions if each.reason == reason), None)
 
 
+def left(status: RolloutStatus, reason: str, duration: timedelta | None, now: datetime) -> timedelta | None:
+    """What is left of the pause of that reason, below 0 when it is over; None if it has no end, or is not."""
+    start = since(status, reason)
+    return start + duration - now if start is not None and duration is not None else None
+
+
 def wait(status: RolloutStatus, reason: str, duration: timedelta | None, now: datetime) -> Wait:
     """Enter a pause, stay in it, or leave it."""
     start = since(status, reason)
@@ -64,12 +70,10 @@ def wait(status: RolloutStatus, reason: str, duration: timedelta | None, now: da
         return Wait(over=True, status=leave(status, reason))
     if start is None:
         return Wait(over=False, status=enter(status, reason, now), requeue_after=duration)
-    if duration is None:
-        return Wait(over=False, status=status)
-    left = start + duration - now
-    if left <= timedelta():
-        return Wait(over=True, status=leave(status, reason))
-    return Wait(over=False, status=status, requeue_after=left)
+    rest = left(status, reason, duration, now)
+    if rest is None or rest > timedelta():
+        return Wait(over=False, status=status, requeue_after=rest)
+    return Wait(over=True, status=leave(status, reason))
 
 
 def enter(status: RolloutStatus, reason: str, now: datetime) -> RolloutStatus:

@@ -236,6 +236,14 @@ def test_a_condition_with_a_secret_in_it_is_left_for_later():
     assert started({"t": template(good, args=args)}, "t")
 
 
+def test_an_address_that_is_a_secret_is_left_for_later():
+    args = [{"name": "url", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+    hidden = metric("m", provider={"web": {"url": "{{args.url}}"}})
+    assert started({"t": template(hidden, args=args)}, "t")["spec"]["metrics"][0]["provider"] == {
+        "web": {"url": "{{args.url}}"}
+    }
+
+
 @pytest.mark.parametrize(
     ("spec", "field", "message"),
     [

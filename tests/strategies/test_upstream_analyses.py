@@ -219,6 +219,25 @@ def test_while_the_analysis_after_the_switch_is_in_doubt_the_old_version_keeps_i
     assert (world.selected("web-active"), world.size("v1")) == ("v2", 10)
 
 
+def test_a_pause_whose_time_is_over_leaves_the_doubt_alone_to_wait_for_and_one_gesture_ends_it():
+    world = deployed(
+        canary({"setWeight": 20}, {"pause": {"duration": "30s"}}, {"pause": {}}, analysis=ERRORS)
+    )
+    world.ship("v2").until(lambda each: "CanaryPauseStep" in reasons(each))
+    world.verdicts["v2"] = "Inconclusive"
+    world.until(lambda each: "InconclusiveAnalysisRun" in reasons(each))
+    assert (world.phase, world.step) == (("Paused", "CanaryPauseStep"), 1)
+    world.run(40)
+    assert (world.phase, world.step) == (("Paused", "InconclusiveAnalysisRun"), 1)
+    world.verdicts.clear()
+    world.patch(pauseConditions=None).run(5)
+    assert (world.phase, world.step) == (("Paused", "CanaryPauseStep"), 2)
+
+
+def reasons(world: World) -> set[str]:
+    return {each.reason for each in world.status.pause_conditions}
+
+
 # --- a retry ---------------------------------------------------------------------------------------------
 
 

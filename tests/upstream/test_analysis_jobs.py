@@ -77,7 +77,7 @@ async def test_a_job_in_the_background_whose_image_is_nowhere_pauses_the_update_
 ) -> None:
     await _nowhere(walk)
     strategy = f"""
-analysis: {{templates: [{{templateName: invalid-image-job}}]}}
+analysis: {{templates: [{{templateName: invalid-image-job}}], startingStep: 1}}
 steps: [{{setWeight: 10}}, {at_a_step("long-running-job")}]
 """
     await walk.healthy(
