@@ -145,12 +145,13 @@ class RolloutDuration(Status):
     """When the update began."""
     manual_pause_started_at: Time | None = None
     """When the pause under way began, if a human must end it."""
-    total_manual_pause_duration_seconds: int = 0
-    """Seconds that humans were waited for so far."""
+    total_manual_pause_duration_seconds: int | None = None
+    """Seconds that humans were waited for, without the pause under way; none if they never were."""
     finished_at: Time | None = None
     """When the update ended."""
     completion_status: str = ""
-    """`Promoted`, `FastPromoted`, `Aborted`, `Superseded`, `RolledBack` or `FastRolledBack`."""
+    """`Promoted`, `FastPromoted`, `Aborted`, `RolledBack` or `FastRolledBack`: how it ended, or will if it
+    goes on as it is."""
 
 
 class RolloutStatus(Status):
@@ -212,4 +213,4 @@ class RolloutStatus(Status):
     albs: tuple[ALBStatus, ...] = ()
     """What was verified of each load balancer, where there are several."""
     duration: RolloutDuration | None = None
-    """How long the update has taken."""
+    """How long the update has taken, or the last one took."""

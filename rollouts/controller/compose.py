@@ -8,6 +8,7 @@ from datetime import timedelta
 from analysis.providers.registry import registry
 from rollouts import plugins
 from rollouts.api.meta import Object
+from rollouts.api.rollout_status import RolloutDuration
 from rollouts.controller.analysisrun import AnalysisRunReconciler
 from rollouts.controller.experiment import ExperimentReconciler
 from rollouts.controller.manager import Manager, Observer
@@ -52,6 +53,7 @@ def compose(
     extra: Extra | None = None,
     on_pass: Observer | None = None,
     on_event: Callable[[Object, str, str], None] | None = None,
+    on_end: Callable[[RolloutDuration], None] | None = None,
 ) -> Parts:
     """Make the reconcilers of rollouts, what belongs to them, and what `extra` adds.
 
@@ -64,7 +66,7 @@ def compose(
     installed = plugins.install()
     providers = registry(tracked, clock, installed.providers(tracked, clock))
     core: list[Reconciler] = [
-        RolloutReconciler(tracked, store, recorder, clock, instance_id=instance_id),
+        RolloutReconciler(tracked, store, recorder, clock, instance_id=instance_id, on_end=on_end),
         AnalysisRunReconciler(tracked, store, recorder, clock, providers=providers, instance_id=instance_id),
         ServiceReconciler(tracked, store, instance_id=instance_id),
         ExperimentReconciler(tracked, store, recorder, clock, instance_id=instance_id),

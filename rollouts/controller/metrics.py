@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 
 from rollouts import __version__
 from rollouts.api.meta import Object
+from rollouts.api.rollout_status import RolloutDuration
+from rollouts.controller.duration_metrics import Durations
 from rollouts.controller.manager import Manager
 from rollouts.controller.reconciler import Key
 from rollouts.controller.run_metrics import run_metrics
@@ -67,6 +69,7 @@ class Metrics:
         self._traffic = traffic
         self._timings: dict[Resource, _Timings] = {}
         self._events: Counter[_Event] = Counter()
+        self._durations = Durations()
         self._process = prometheus_client.ProcessCollector(registry=None)
 
     def render(self) -> bytes:
@@ -93,9 +96,18 @@ class Metrics:
         metadata = obj["metadata"]
         self._events[metadata.get("namespace", ""), metadata["name"], type, reason] += 1
 
+    def ended(self, record: RolloutDuration) -> None:
+        """Count an update that ended; an observer of the rollouts."""
+        self._durations.add(record)
+
     def _moment(self) -> "_Moment":
         return _Moment(
-            counted=(*self._of_passes(), *self._of_requests(), *self._process.collect()),
+            counted=(
+                *self._of_passes(),
+                *self._of_requests(),
+                *self._durations.families(),
+                *self._process.collect(),
+            ),
             objects={resource: self._store.all(resource) for resource in _PREFIX},
             templates=(
                 *self._store.all(ANALYSIS_TEMPLATES),

@@ -1,6 +1,6 @@
 """The rollout controller: observe, plan, execute, write status, record, requeue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ import strategies
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import Object, dump
 from rollouts.api.rollout import Rollout
+from rollouts.api.rollout_status import RolloutDuration
 from rollouts.api.validation import parse, validate_rollout
 from rollouts.controller import references, routes, startable, workload
 from rollouts.controller.execute import Executor, NameTaken
@@ -33,6 +34,7 @@ from rollouts.kube.resources import (
 )
 from rollouts.kube.store import Store
 from rollouts.routers import ROUTERS
+from strategies.duration import ended
 from strategies.lifecycle import not_created
 
 _LOOK_AGAIN = timedelta(seconds=20)
@@ -45,13 +47,21 @@ class RolloutReconciler:
     resource: Resource = ROLLOUTS
 
     def __init__(
-        self, client: Client, store: Store, recorder: Recorder, clock: Clock, *, instance_id: str = ""
+        self,
+        client: Client,
+        store: Store,
+        recorder: Recorder,
+        clock: Clock,
+        *,
+        instance_id: str = "",
+        on_end: Callable[[RolloutDuration], None] | None = None,
     ) -> None:
         self._client = client
         self._store = store
         self._recorder = recorder
         self._clock = clock
         self._instance_id = instance_id
+        self._on_end = on_end
         self._judged: dict[Key, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {}
         store.keep(references.BY_NAME)
         store.keep(references.BY_NAME_IN_NAMESPACE)
@@ -99,6 +109,9 @@ class RolloutReconciler:
         await write_status(self._client, ROLLOUTS, done.rollout, dump(plan.status))
         for event in plan.events:
             self._recorder.record(obj, event.reason, event.message, event.type)
+        record = ended(rollout.status, plan.status)
+        if record is not None and self._on_end is not None:
+            self._on_end(record)
         return plan.requeue_after
 
     def _problems(self, obj: Object, rollout: Rollout, source: Resolved) -> tuple[str, ...]:

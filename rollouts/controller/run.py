@@ -76,6 +76,7 @@ async def run(settings: Settings, beside: Beside | None = None) -> None:
             extra=applications(settings),
             on_pass=metrics.reconciled,
             on_event=metrics.recorded,
+            on_end=metrics.ended,
         )
         metrics.manager = parts.manager
 

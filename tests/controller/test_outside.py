@@ -3,12 +3,14 @@
 import asyncio
 import json
 import logging
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import unused_port
 
 from rollouts.api.meta import Object
+from rollouts.api.rollout_status import RolloutDuration
 from rollouts.controller import health, logs
 from rollouts.controller.metrics import Metrics
 from rollouts.controller.reconciler import Key
@@ -101,6 +103,29 @@ def test_passes_and_events_are_counted_without_a_series_for_each_object() -> Non
     store.remove(ROLLOUTS, obj("shop"))
     assert "rollout_events_total{" not in shown.render().decode()
     assert "_created" not in text
+
+
+def test_an_update_that_ended_is_counted_by_how_and_without_the_time_that_humans_took() -> None:
+    shown, _ = metrics()
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    shown.ended(
+        RolloutDuration(
+            rollout_started_at=began,
+            finished_at=began + timedelta(seconds=300),
+            total_manual_pause_duration_seconds=60,
+            completion_status="Promoted",
+        )
+    )
+    text = shown.render().decode()
+    for name, seconds, below, above in (
+        ("rollout_duration_seconds", 300, 120, 300),
+        ("rollout_progression_duration_seconds", 240, 120, 300),
+        ("rollout_manual_pause_duration_seconds", 60, 0, 60),
+    ):
+        assert f'{name}_bucket{{le="{below}",status="Promoted"}} 0.0' in text
+        assert f'{name}_bucket{{le="{above}",status="Promoted"}} 1.0' in text
+        assert f'{name}_bucket{{le="+Inf",status="Promoted"}} 1.0' in text
+        assert f'{name}_sum{{status="Promoted"}} {seconds}.0' in text
 
 
 async def test_health_and_metrics_answer_on_their_ports() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from rollouts.api.baseline import BASELINE_OF
-from strategies import baseline, position, replicas, scaledown
+from strategies import baseline, duration, position, replicas, scaledown
 from strategies.revisions import roles
 from tests.strategies.world import World, blue_green, canary, gateway, routed
 
@@ -200,8 +200,9 @@ class Rollouts(RuleBasedStateMachine):
     def reconcile(self):
         self.remember()
         seen = self.world.seen
-        weight, services = self.world.weight, dict(self.world.services)
+        weight, services, before = self.world.weight, dict(self.world.services), self.world.status
         self.world.reconcile()
+        self.check_record(before)
         self.check_baseline(seen)
         self.check_traffic(seen, weight, services)
         self.check_capacity(seen)
@@ -218,6 +219,27 @@ class Rollouts(RuleBasedStateMachine):
         share = self.world.weight if services["web-canary"].pod_hash == pod_hash else 0
         stable = self.world.weights.stable if services["web-stable"].pod_hash == pod_hash else 0
         return share + stable
+
+    def check_record(self, before):
+        """An update is timed from its begin to one end, and no longer than it took."""
+        after, ended = self.world.status, duration.ended(before, self.world.status)
+        old, new = before.duration, after.duration
+        if (
+            old is not None
+            and old.finished_at is not None
+            and new.rollout_started_at == old.rollout_started_at
+        ):
+            assert new == old or new.completion_status == "FastRolledBack", "what had ended went on"
+        begun = old is None or new.rollout_started_at != old.rollout_started_at
+        ends = new.finished_at is not None and (begun or old.finished_at is None)
+        superseded = begun and old is not None and old.finished_at is None
+        assert (ended is not None) == (ends or superseded), "an end was missed, or counted twice"
+        for each in filter(None, (new, ended)):
+            whole = (each.finished_at or self.world.now) - each.rollout_started_at
+            assert 0 <= (each.total_manual_pause_duration_seconds or 0) <= whole.total_seconds()
+            assert each.finished_at is None or (each.completion_status and not each.manual_pause_started_at)
+        settled = after.phase == "Healthy" or (after.abort and before.abort)
+        assert not settled or new.finished_at is not None, "nothing is under way, and the record goes on"
 
     def check_traffic(self, seen, weight, services):
         """Traffic moves only to versions with available pods."""
