@@ -62,12 +62,15 @@ def abort_delay(rollout: Rollout) -> timedelta | None:
 
 
 def retire_others(seen: Observed, roles: Roles, now: datetime) -> Retirement:
-    """Old versions: what served until the last promotion stays for the delay, the rest goes at once.
+    """Old versions: what served until the last promotion stays for the delay.
 
-    A set that a service or a weight still needs keeps its pods whatever its deadline says.
+    So does every version of a blue/green, as upstream: nothing tells any more whether users had been switched
+    to one that was superseded. A canary that was goes at once: its traffic was seen to be gone. A set that a
+    service or a weight still needs keeps its pods whatever its deadline says.
     """
     strategy = seen.rollout.spec.strategy.blue_green or position.canary(seen.rollout)
     limit = strategy.scale_down_delay_revision_limit
+    stays = roles.promoted or seen.rollout.spec.strategy.blue_green is not None
     sizes: dict[str, int] = {}
     annotations: list[Action] = []
     waits: list[timedelta] = []
@@ -75,7 +78,7 @@ def retire_others(seen: Observed, roles: Roles, now: datetime) -> Retirement:
     for each in roles.others:
         if each.desired == 0 or reached(seen, each):
             continue
-        if each.scale_down_deadline is None and roles.promoted and delay(seen.rollout) > timedelta():
+        if each.scale_down_deadline is None and stays and delay(seen.rollout) > timedelta():
             annotations.append(deadline(each, now + delay(seen.rollout)))
             continue
         left = each.scale_down_deadline - now if each.scale_down_deadline is not None else timedelta()

@@ -187,10 +187,20 @@ def test_an_abort_delay_of_zero_keeps_the_preview():
     assert world.size("v2") == 10
 
 
-def test_a_third_version_replaces_a_preview_at_once():
+def test_a_third_version_replaces_a_preview_which_goes_after_the_delay():
     world = deployed(blue_green(autoPromotionEnabled=False))
     world.ship("v2").until(paused).ship("v3").until(paused).run(3)
+    assert (world.size("v1"), world.size("v2"), world.size("v3")) == (10, 10, 10)
+    world.run(40)
     assert (world.size("v1"), world.size("v2"), world.size("v3")) == (10, 0, 10)
+
+
+def test_the_version_before_keeps_its_delay_although_the_next_update_comes_in_the_moment_of_promotion():
+    world = deployed(blue_green())
+    world.ship("v2").until(lambda each: each.status.stable_rs == each.hash_of("v2"))
+    world.ship("v3").run(20)
+    assert world.size("v1") == 10, "users may still be on their way to it"
+    assert world.run(40).size("v1") == 0
     assert world.selected("web-preview") == "v3"
 
 
