@@ -28,7 +28,7 @@ async def test_what_was_judged_before_and_after_the_switch_goes_back_at_once_wit
     original = blue_green("bluegreen-analysis", strategy)
     await walk.healthy(template("sleep-job"), original)
     assert len(await walk.runs()) == 0
-    await walk.apply(original.replace("cpu: 5m", "cpu: 4m"))
+    await walk.apply(original.replace("cpu: 1m", "cpu: 2m"))
     await walk.phase("Progressing")
     await walk.phase("Paused")
     assert len(await walk.runs()) == 1

@@ -1,19 +1,13 @@
 """Upstream's analysis suite, Jobs: that are too slow, cannot start, or fail at first."""
 
-from contextlib import suppress
-
 import pytest
 
 from rollouts.api.meta import Object
-from rollouts.kube.errors import AlreadyExists
-from rollouts.kube.resources import CONFIG_MAPS
 from tests.upstream.manifests import canary, template
 from tests.upstream.test_analysis import at_a_step
 from tests.upstream.walk import Walk
 
 pytestmark = pytest.mark.upstream
-
-NOWHERE = "nonexistent.example.com/app:latest"
 
 
 def assert_all_is(run: Object, phase: str) -> None:
@@ -62,7 +56,6 @@ steps: [{setWeight: 10}, {pause: {}}]
 
 
 async def test_a_job_at_a_step_whose_image_is_nowhere_pauses_the_update(walk: Walk) -> None:
-    await _nowhere(walk)
     steps = f"steps: [{{setWeight: 10}}, {at_a_step('invalid-image-job')}]"
     await walk.healthy(template("invalid-image-job"), canary("inline-invalid-image", steps))
     assert len(await walk.runs()) == 0
@@ -75,7 +68,6 @@ async def test_a_job_at_a_step_whose_image_is_nowhere_pauses_the_update(walk: Wa
 async def test_a_job_in_the_background_whose_image_is_nowhere_pauses_the_update_beside_a_step_that_goes_on(
     walk: Walk,
 ) -> None:
-    await _nowhere(walk)
     strategy = f"""
 analysis: {{templates: [{{templateName: invalid-image-job}}], startingStep: 1}}
 steps: [{{setWeight: 10}}, {at_a_step("long-running-job")}]
@@ -131,11 +123,3 @@ async def test_an_update_whose_job_failed_is_scaled_retried_with_a_better_job_an
     assert await walk.stable() == 2
     assert await walk.count(2) == 3
     assert sorted(run["status"]["phase"] for run in await walk.runs()) == ["Failed", "Successful"]
-
-
-async def _nowhere(walk: Walk) -> None:
-    """Let the image be one that no registry has."""
-    missing = {"images.yaml": f"{NOWHERE}: {{missing: true}}"}
-    images = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "images"}, "data": missing}
-    with suppress(AlreadyExists):
-        await walk.kube.create(CONFIG_MAPS, images, "kube-system")
