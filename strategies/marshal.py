@@ -1,8 +1,7 @@
 """JSON as Go writes it. Upstream names a pod template and a list of steps by these bytes.
 
 `shapes.json` holds Go's types: of each the fields in order, and which are left out when empty.
-`python -m tests.upstream.record` wrote it, around upstream's own packages. What does not fit its type counts
-as absent, as it does for upstream's controller.
+`python -m tests.upstream.record` wrote it, around upstream's own packages.
 """
 
 import json
@@ -24,6 +23,13 @@ _NULL = frozenset({"null"})
 _ESCAPED = {"&": "\\u0026", "<": "\\u003c", ">": "\\u003e", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
+class Misfit(ValueError):
+    """A value that Go could not read as what it should be."""
+
+    def __init__(self, value: object, type_: str) -> None:
+        super().__init__(f"{value!r} is no {type_}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
     """What is to be written otherwise than Go writes it."""
@@ -41,20 +47,17 @@ def marshal(value: object, type_: str, style: Style = GO) -> bytes:
     """Write a value as Go does.
 
     Args:
-        value: what the JSON of an object was read into; nothing raises.
+        value: what the JSON of an object was read into.
         type_: its type in Go, such as `PodTemplateSpec` or `[]CanaryStep`.
         style: where to differ from Go.
+
+    Raises:
+        Misfit: somewhere in it is a value of another type.
     """
     text = _writer(type_, style)(value)
     for each, escaped in _ESCAPED.items():
         text = text.replace(each, escaped)
     return text.encode(errors="replace")
-
-
-@cache
-def versions() -> dict[str, str]:
-    """The Go modules that the types are of, and their versions."""
-    return dict(_shapes()["versions"])
 
 
 @cache
@@ -65,33 +68,31 @@ def _shapes() -> dict[str, Any]:
 
 @cache
 def _writer(type_: str, style: Style) -> Writer:
+    """What writes a value of the type, and where there is none what Go has instead."""
     if type_.startswith("*"):
-        return _pointer(_writer(type_[1:], style))
-    if type_.startswith("[]"):
-        return _list(_writer(type_[2:], style))
-    if type_.startswith("map[string]"):
-        return _map(_writer(type_.removeprefix("map[string]"), style))
-    if type_ == "Quantity":
-        return _quantity(style.quantity)
-    return _PLAIN.get(type_) or _struct(type_, style)
-
-
-def _pointer(write: Writer) -> Writer:
-    return lambda value: "null" if value is None else write(value)
+        write, absent = _writer(type_[1:], style), "null"
+    elif type_.startswith("[]"):
+        write, absent = _list(_writer(type_[2:], style)), "null"
+    elif type_.startswith("map[string]"):
+        write, absent = _map(_writer(type_.removeprefix("map[string]"), style)), "null"
+    elif type_ == "Quantity":
+        write, absent = _quantity(style.quantity), '"0"'
+    elif type_ in _PLAIN:
+        write, absent = _PLAIN[type_]
+    else:
+        write = _struct(type_, style)
+        absent = write({})
+    return lambda value: absent if value is None else write(value)
 
 
 def _list(write: Writer) -> Writer:
-    def write_all(value: Any) -> str:
-        return f"[{','.join(map(write, value))}]" if isinstance(value, list | tuple) else "null"
-
-    return write_all
+    return lambda value: f"[{','.join(map(write, _fitting(value, list, 'list')))}]"
 
 
 def _map(write: Writer) -> Writer:
     def write_all(value: Any) -> str:
-        if not isinstance(value, dict):
-            return "null"
-        return "{" + ",".join(f"{_text(key)}:{write(value[key])}" for key in sorted(value)) + "}"
+        items = sorted(_fitting(value, dict, "map").items())
+        return "{" + ",".join(f"{_text(key)}:{write(each)}" for key, each in items) + "}"
 
     return write_all
 
@@ -101,7 +102,7 @@ def _struct(name: str, style: Style) -> Writer:
     known = {key for key, *_ in fields}
 
     def write_all(value: Any) -> str:
-        found = value if isinstance(value, dict) else {}
+        found = _fitting(value, dict, name)
         written = []
         for key, prefix, write, left_out in fields:
             each = found.get(key)
@@ -111,8 +112,8 @@ def _struct(name: str, style: Style) -> Writer:
             if text not in left_out:
                 written.append(prefix + text)
         if style.additive:
-            more = {key: each for key, each in found.items() if key not in known and each is not None}
-            written += [f"{_text(key)}:{_raw(more[key])}" for key in sorted(more)]
+            more = sorted(key for key in found if key not in known and found[key] is not None)
+            written += [f"{_text(key)}:{_raw(found[key])}" for key in more]
         return "{" + ",".join(written) + "}"
 
     return write_all
@@ -122,32 +123,28 @@ def _field(text: str, style: Style) -> tuple[str, str, Writer, frozenset[str]]:
     """The name, what is written before the value, its writer, and the values at which nothing is written."""
     key, type_ = text.removesuffix("?").split(" ")
     empty = _NULL if type_.startswith("*") or type_ in {"Time", "RawMessage"} else _EMPTY
-    write = _writer(type_, style)
-    return key, f"{_text(key)}:", write, empty if text.endswith("?") else frozenset()
+    return key, f"{_text(key)}:", _writer(type_, style), empty if text.endswith("?") else frozenset()
+
+
+def _fitting(value: Any, kind: type, type_: str) -> Any:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise Misfit(value, type_)
+    return value
 
 
 def _text(value: Any) -> str:
-    return str(encode_basestring(value)) if isinstance(value, str) else '""'
-
-
-def _boolean(value: Any) -> str:
-    return "true" if value is True else "false"
+    return str(encode_basestring(_fitting(value, str, "string")))
 
 
 def _integer(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else "0"
-
-
-def _integer_or_text(value: Any) -> str:
-    return _text(value) if isinstance(value, str) else _integer(value)
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return str(_fitting(whole, int, "integer"))
 
 
 def _quantity(spell: Callable[[str], str | None]) -> Writer:
     def write(value: Any) -> str:
         text = _number(value) if isinstance(value, int | float) else value
-        return f'"{(isinstance(text, str) and spell(text)) or 0}"'
+        return _text(spell(_fitting(text, str, "quantity")))
 
     return write
 
@@ -157,8 +154,8 @@ def _time(value: Any) -> str:
         read = datetime.fromisoformat(value)
         seconds = read.astimezone(UTC).replace(microsecond=0, tzinfo=None)
     except (TypeError, ValueError, OverflowError):
-        return "null"
-    return f'"{seconds.isoformat()}Z"' if read.tzinfo and seconds.year > 1 else "null"
+        raise Misfit(value, "time") from None
+    return f'"{seconds.isoformat()}Z"' if seconds.year > 1 else "null"
 
 
 def _raw(value: Any) -> str:
@@ -169,9 +166,9 @@ def _raw(value: Any) -> str:
         case int() | float():
             return _number(value)
         case dict():
-            return "{" + ",".join(f"{_text(key)}:{_raw(value[key])}" for key in sorted(value)) + "}"
-        case list() | tuple():
-            return f"[{','.join(map(_raw, value))}]"
+            return _map(_raw)(value)
+        case list():
+            return _list(_raw)(value)
         case _:
             return _text(value)
 
@@ -189,11 +186,12 @@ def _number(value: float) -> str:
     return text.replace("e-0", "e-")
 
 
-_PLAIN: dict[str, Writer] = {
-    "bool": _boolean,
-    "int": _integer,
-    "string": _text,
-    "IntOrString": _integer_or_text,
-    "RawMessage": _raw,
-    "Time": _time,
+# Of each the writer, and what stands for none.
+_PLAIN: dict[str, tuple[Writer, str]] = {
+    "bool": (lambda value: "true" if _fitting(value, bool, "boolean") else "false", "false"),
+    "int": (_integer, "0"),
+    "string": (_text, '""'),
+    "IntOrString": (lambda value: _text(value) if isinstance(value, str) else _integer(value), "0"),
+    "RawMessage": (_raw, "null"),
+    "Time": (_time, "null"),
 }

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from rollouts.api import quantities
 from rollouts.api.meta import Object
 from rollouts.api.pod_defaults import pod_spec
-from strategies.marshal import Style, marshal
+from strategies.marshal import Misfit, Style, marshal
 
 HASH_LABEL = "rollouts-pod-template-hash"
 
@@ -42,7 +42,11 @@ def name_of(content: bytes, write: Callable[[object], bytes], collision_count: i
 
     Remembered for the templates and the steps of some 8,000 rollouts: a pass asks for both each time.
     """
-    data = write(json.loads(content))
+    value = json.loads(content)
+    try:
+        data = write(value)
+    except Misfit:  # no API server takes it; its name is to be another than that of what fits
+        data = canonical(value)
     if collision_count is not None:
         data += (collision_count % 2**32).to_bytes(8, "little")
     return safe_encode(str(fnv32a(data)))
@@ -74,7 +78,10 @@ def images(template: Object) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=16_384)
 def _filled(content: bytes) -> bytes:
-    template = json.loads(marshal(json.loads(content), "PodTemplateSpec", _BY_WORTH))
+    try:
+        template = json.loads(marshal(json.loads(content), "PodTemplateSpec", _BY_WORTH))
+    except Misfit:
+        return content
     template["metadata"].get("labels", {}).pop(HASH_LABEL, None)
     pod_spec(template["spec"])
     template["spec"].pop("serviceAccount", None)  # the old name of serviceAccountName, kept equal to it

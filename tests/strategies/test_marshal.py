@@ -2,7 +2,9 @@
 
 import json
 import re
+from importlib import resources
 from pathlib import Path
+from random import Random
 
 import pytest
 import yaml
@@ -10,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollouts.api.rollout import Rollout
-from strategies.marshal import marshal, versions
+from strategies.marshal import marshal
 from strategies.position import same_steps, steps_hash
-from strategies.templates import fnv32a, pod_hash, safe_encode
+from strategies.templates import fnv32a, pod_hash, safe_encode, same_pods
+from tests.upstream import drawn
 
 HERE = Path(__file__).parent
 
@@ -39,8 +42,9 @@ def test_of_steps_that_only_this_engine_takes_go_sees_what_it_knows(case):
 
 def test_the_types_are_those_of_the_pinned_modules():
     pinned = (HERE.parent / "upstream" / "peers" / "go.mod").read_text(encoding="utf-8")
-    assert set(versions()) == {"github.com/argoproj/argo-rollouts", "k8s.io/api", "k8s.io/apimachinery"}
-    for module, version in versions().items():
+    versions = json.loads(resources.files("strategies").joinpath("shapes.json").read_bytes())["versions"]
+    assert set(versions) == {"github.com/argoproj/argo-rollouts", "k8s.io/api", "k8s.io/apimachinery"}
+    for module, version in versions.items():
         assert re.findall(rf"(?:=> |\t){re.escape(module)} (v\S+)", pinned)[0] == version
 
 
@@ -83,14 +87,45 @@ JSON = st.recursive(
 )
 
 
-@given(JSON)
-def test_whatever_stands_in_a_template_is_written_as_a_template_that_reads_the_same(value):
-    written = marshal(value, "PodTemplateSpec")
+@given(st.integers(0, 2**32))
+def test_a_template_that_is_written_reads_the_same(seed):
+    written = marshal(drawn.value(Random(seed), "PodTemplateSpec", 0.5), "PodTemplateSpec")
     assert {"metadata", "spec"} == set(json.loads(written))
     assert marshal(json.loads(written), "PodTemplateSpec") == written
 
 
-@given(TEXT | st.floats(allow_nan=False) | st.integers())
+@given(JSON)
+def test_whatever_stands_in_a_template_it_has_a_name_and_is_the_same_as_itself(value):
+    assert pod_hash(value)
+    assert same_pods(value, value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers())
 def test_a_quantity_that_is_written_reads_the_same(value):
     written = marshal({"spec": {"overhead": {"cpu": value}}}, "PodTemplateSpec")
     assert marshal(json.loads(written), "PodTemplateSpec") == written
+
+
+MISFITS = [
+    {"terminationGracePeriodSeconds": "30"},
+    {"terminationGracePeriodSeconds": 1.5},
+    {"hostNetwork": "true"},
+    {"hostNetwork": 0},
+    {"overhead": {"memory": "invalid"}},
+    {"overhead": {"memory": ""}},
+    {"nodeSelector": ["a"]},
+    {"nodeSelector": {"a": 1}},
+    {"tolerations": {"key": "a"}},
+    {"tolerations": ["a"]},
+    {"volumes": "a"},
+    {"priority": True},
+]
+
+
+@pytest.mark.parametrize("misfit", MISFITS, ids=str)
+def test_a_value_of_another_type_is_a_change_that_the_api_server_will_refuse(misfit):
+    containers = [{"name": "web", "image": "web"}]
+    stable, wrong = {"spec": {"containers": containers}}, {"spec": {"containers": containers, **misfit}}
+    assert pod_hash(wrong) != pod_hash(stable)
+    assert not same_pods(stable, wrong)
+    assert same_pods(wrong, wrong)
