@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # More than there are cores: what starts processes and clusters mostly waits for them.
 WORKERS := --numprocesses 4 --dist loadfile
 
-.PHONY: demo test soak replay test-kubernetes record record-conditions test-faults test-upstream test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller bench-judges lint types contracts check crds lock clean
+.PHONY: demo test soak replay test-kubernetes record record-conditions record-hashes test-faults test-upstream test-traffic test-prometheus test-servers control-plane control-plane-down bench-controller bench-judges lint types contracts check crds lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/rollouts demo $(ARGS)
@@ -38,6 +38,10 @@ record: $(VENV)/.ready
 
 record-conditions: $(VENV)/.ready
 	$(BIN)/python -m tests.analysis.expressions.record
+
+# Go's types of a pod template, and upstream's hashes of those in tests and examples; it needs Go.
+record-hashes: $(VENV)/.ready
+	$(BIN)/python -m tests.upstream.record
 
 # These two run on the embedded cluster, or with ON=kubernetes beside a real kube-apiserver.
 BESIDE = $(if $(filter kubernetes,$(ON)),$(BIN)/python -m tests.controlplane exec)
