@@ -24,8 +24,9 @@ class Restart:
 
 
 def plan_restart(seen: Observed, roles: Roles, now: datetime, sizes: Mapping[str, int]) -> Restart:
-    """Stable first, then new, then older ones; one ReplicaSet at a time, and missing pods count.
+    """Stable first, then new, then older ones, and missing pods count; one ReplicaSet at a time.
 
+    Where pods are the split of the requests, those of all ReplicaSets count as those of one.
     `sizes` are those that ReplicaSets, by name, get in the same pass.
     """
     at = seen.rollout.spec.restart_at
@@ -33,38 +34,54 @@ def plan_restart(seen: Observed, roles: Roles, now: datetime, sizes: Mapping[str
         return Restart()
     if at > now:
         return Restart(requeue_after=at - now)
-    for each in (roles.stable, *((roles.new,) if not roles.promoted else ()), *roles.others):
-        if each is None:
-            continue
-        old = [pod for pod in seen.pods if pod.pod_hash == each.pod_hash and pod.created < at]
+    for sets in _in_turn(seen, roles):
+        old = _before(seen, sets, at)
         if not old:
             continue
-        evictions = _evictions(seen, roles, each, old, sizes.get(each.name, 0))
+        evictions = _evictions(seen, sets, old, sizes)
         leaving = any(pod.deleting and pod.serves for pod in seen.pods)
         return Restart(evictions=evictions, under_way=bool(evictions) or leaving, requeue_after=RECHECK)
     return Restart(done=True)
 
 
+def _shared(seen: Observed) -> bool:
+    """Whether the pods of all ReplicaSets share the requests."""
+    return seen.rollout.spec.strategy.blue_green is None and (
+        position.canary(seen.rollout).traffic_routing is None
+    )
+
+
+def _in_turn(seen: Observed, roles: Roles) -> tuple[tuple[ReplicaSet, ...], ...]:
+    """The ReplicaSets whose pods are restarted together, the most important first."""
+    new = roles.new if not roles.promoted else None
+    sets = tuple(each for each in (roles.stable, new, *roles.others) if each is not None)
+    return (sets,) if _shared(seen) else tuple((each,) for each in sets)
+
+
+def _before(seen: Observed, sets: tuple[ReplicaSet, ...], at: datetime) -> list[Pod]:
+    """The pods of these sets that were made before a moment, set by set."""
+    pods = sorted(seen.pods, key=lambda pod: pod.name)
+    return [pod for each in sets for pod in pods if pod.pod_hash == each.pod_hash and pod.created < at]
+
+
 def _evictions(
-    seen: Observed, roles: Roles, each: ReplicaSet, old: list[Pod], size: int
+    seen: Observed, sets: tuple[ReplicaSet, ...], old: list[Pod], sizes: Mapping[str, int]
 ) -> tuple[EvictPod, ...]:
     """Pods that serve nobody all at once; of the others as many as may be unavailable."""
     idle = [pod for pod in old if not pod.serves and not pod.deleting]
-    serving = sorted((pod for pod in old if pod.serves and not pod.deleting), key=lambda pod: pod.name)
+    serving = [pod for pod in old if pod.serves and not pod.deleting]
     strategy = seen.rollout.spec.strategy.blue_green or position.canary(seen.rollout)
     total = replicas.wanted(seen.rollout)
     allowed = max(1, floor(replicas.share(strategy.max_unavailable, total)))
-    count = max(0, allowed - _missing(seen, roles, each, size))
+    count = max(0, allowed - _missing(seen, sets, sizes))
     return tuple(EvictPod(name=pod.name) for pod in (*idle, *serving[:count]))
 
 
-def _missing(seen: Observed, roles: Roles, each: ReplicaSet, size: int) -> int:
-    """How many pods are unavailable already: of the set, or of all where they share the requests."""
-    strategy = seen.rollout.spec.strategy
-    shared = strategy.blue_green is None and position.canary(seen.rollout).traffic_routing is None
-    sets = roles.all if shared else (each,)
+def _missing(seen: Observed, sets: tuple[ReplicaSet, ...], sizes: Mapping[str, int]) -> int:
+    """How many pods of these sets are unavailable already."""
     # Of a set that grows now, the pods that it does not have yet are missing.
-    wanted = replicas.wanted(seen.rollout) if shared else max(each.desired, size)
+    grown = sum(max(each.desired, sizes.get(each.name, 0)) for each in sets)
+    wanted = replicas.wanted(seen.rollout) if _shared(seen) else grown
     hashes = {one.pod_hash for one in sets}
     leaving = sum(pod.deleting and pod.serves for pod in seen.pods if pod.pod_hash in hashes)
     return max(0, wanted - sum(min(one.desired, one.available) for one in sets)) + leaving

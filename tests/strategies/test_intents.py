@@ -188,6 +188,16 @@ def test_restart_counts_the_pods_of_all_versions_where_they_share_the_requests()
     assert not old & set(world.pods)
 
 
+@pytest.mark.parametrize(("unavailable", "taken"), [("100%", 4), ("75%", 3)])
+def test_a_restart_takes_pods_of_both_versions_at_once_where_they_share_the_requests(unavailable, taken):
+    world = deployed(canary({"setWeight": 50}, {"pause": {}}, maxUnavailable=unavailable), replicas=4)
+    world.ship("v2").until(paused).run(3)
+    world.set(restartAt=world.now.isoformat())
+    evicted = [action.name for action in world.plan().actions if isinstance(action, EvictPod)]
+    of_stable = [name for name in evicted if world.pods[name].pod_hash == world.hash_of("v1")]
+    assert (len(of_stable), len(evicted)) == (2, taken)
+
+
 def test_a_restart_and_a_step_together_leave_enough_pods():
     steps = ({"setWeight": 40}, {"pause": {}}, {"setWeight": 20}, {"pause": {}})
     world = deployed(canary(*steps, maxSurge=0, maxUnavailable=1), replicas=5)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.controlplane import programs as control_plane
 from tests.controlplane.install import install, kubectl
-from tests.controlplane.plane import ControlPlane
+from tests.controlplane.plane import ControlPlane, free_port
 from tests.e2e.clusters import Real
 from tests.upstream import programs
 from tests.upstream.controllers import Controllers
@@ -48,12 +48,14 @@ def main() -> int:
         node.up()
         stack.callback(node.down)
         controllers = Controllers(plane.kubeconfig, node.controller_kubeconfig, peers, node.home)
-        stack.enter_context(controllers.running(asked.controller, INSTANCE))
+        metrics = free_port()
+        stack.enter_context(controllers.running(asked.controller, INSTANCE, metrics=metrics))
         seen = {
             "ROLLOUTS_TEST_KUBECONFIG": str(plane.kubeconfig),
             "ROLLOUTS_TEST_ACCOUNT": str(node.controller_kubeconfig),
             "ROLLOUTS_TEST_PEERS": str(peers),
             "ROLLOUTS_TEST_CONTROLLER": asked.controller,
+            "ROLLOUTS_TEST_METRICS": f"http://127.0.0.1:{metrics}/metrics",
             "ROLLOUTS_TEST_LOG": str(controllers.log(INSTANCE)),
         }
         command = [sys.executable, "-m", "pytest", "-m", "upstream", *words]

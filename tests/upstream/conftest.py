@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import yaml
 
 from rollouts.kube.errors import NotFound
 from rollouts.kube.http import connect
@@ -42,8 +41,7 @@ async def walk(request: pytest.FixtureRequest) -> AsyncIterator[Walk]:
         yield walk
         listening.cancel()
         if folder := os.environ.get("ROLLOUTS_TEST_REMAINS"):
-            left = yaml.safe_dump(await remains.of(kube, namespace), width=200)
-            Path(folder, f"{request.node.name}.yaml").write_text(left.replace(namespace, "NAMESPACE"))
+            Path(folder, f"{request.node.name}.yaml").write_text(await remains.of(kube, namespace))
         with suppress(NotFound):
             await kube.delete(NAMESPACES, namespace)
     finally:

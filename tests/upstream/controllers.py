@@ -35,10 +35,13 @@ class Controllers:
     """The folder with what they say, a file for each instance id."""
 
     @contextmanager
-    def running(self, name: Name, instance: str, namespace: str = "") -> Iterator[None]:
-        """One of them for the objects of an instance id, of one namespace or all; it ends with the block."""
-        health = free_port()
-        own = self._ours(health) if name == "ours" else self._upstream(health)
+    def running(self, name: Name, instance: str, namespace: str = "", metrics: int = 0) -> Iterator[None]:
+        """One of them for the objects of an instance id, of one namespace or all; it ends with the block.
+
+        Its metrics are served at a port of its choice, or at a given one.
+        """
+        health, metrics = free_port(), metrics or free_port()
+        own = self._ours(health, metrics) if name == "ours" else self._upstream(health, metrics)
         command = [*own, f"--instance-id={instance}"]
         if namespace:
             command += [f"--namespace={namespace}", *(["--namespaced"] if name == "upstream" else [])]
@@ -59,15 +62,15 @@ class Controllers:
         """What the controllers of an instance id have said."""
         return self.logs / f"{instance}.log"
 
-    def _ours(self, health: int) -> list[str]:
-        ports = [f"--health-port={health}", f"--metrics-port={free_port()}", "--webhook-port=0"]
+    def _ours(self, health: int, metrics: int) -> list[str]:
+        ports = [f"--health-port={health}", f"--metrics-port={metrics}", "--webhook-port=0"]
         # An hour between two looks at Git: what is quicker is due to something else.
         command = [sys.executable, "-m", "rollouts", "controller", "--git-poll-interval=1h"]
         return [*command, f"--kubeconfig={self.account}", *ports]
 
-    def _upstream(self, health: int) -> list[str]:
+    def _upstream(self, health: int, metrics: int) -> list[str]:
         command = [str(self.peers / "rollouts-controller"), f"--kubeconfig={self.kubeconfig}"]
-        command += [f"--healthzPort={health}", f"--metricsPort={free_port()}", "--leader-elect=false"]
+        command += [f"--healthzPort={health}", f"--metricsPort={metrics}", "--leader-elect=false"]
         # Its budget of requests is for one cluster; all walks at the same time need more.
         return [*command, "--qps=200", "--burst=400"]
 

@@ -1,11 +1,15 @@
 """What is left of a walk, without times and ids: to be laid beside what another controller left."""
 
+import json
 import re
 from typing import Any
+
+import yaml
 
 from rollouts.api.meta import Object
 from rollouts.kube.client import Client
 from rollouts.kube.resources import ANALYSIS_RUNS, EVENTS, INGRESSES, REPLICA_SETS, ROLLOUTS, SERVICES
+from tests.upstream.walk import HASH, REVISION
 
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _DROPPED = (
@@ -15,8 +19,20 @@ _DROPPED = (
 _KINDS = (ROLLOUTS, REPLICA_SETS, SERVICES, INGRESSES, ANALYSIS_RUNS)
 
 
-async def of(kube: Client, namespace: str) -> Object:
-    """The objects of the controller by kind and name, and the events in order."""
+async def of(kube: Client, namespace: str) -> str:
+    """As YAML: the objects of the controller by kind and name, and the events in order.
+
+    The hash of a revision is called by its number, for a walk's own changes give another one every time.
+    """
+    text = json.dumps(await _found(kube, namespace)).replace(namespace, "NAMESPACE")
+    for each in (await kube.list(REPLICA_SETS, namespace))["items"]:
+        labels, annotations = each["metadata"].get("labels") or {}, each["metadata"].get("annotations") or {}
+        if labels.get(HASH) and annotations.get(REVISION):
+            text = text.replace(labels[HASH], f"HASH-{annotations[REVISION]}")
+    return yaml.safe_dump(json.loads(text), width=200)
+
+
+async def _found(kube: Client, namespace: str) -> Object:
     found: Object = {}
     for resource in _KINDS:
         for each in (await kube.list(resource, namespace))["items"]:
