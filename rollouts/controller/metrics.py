@@ -244,8 +244,23 @@ def _names(obj: Object) -> tuple[str, str]:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
+_PHASES = {
+    "NewReplicaSetAvailable": "Completed",
+    "RolloutPaused": "Paused",
+    "ReplicaSetCreateError": "Error",
+    "ProgressDeadlineExceeded": "Timeout",
+    "RolloutAborted": "Abort",
+}
+"""What upstream's metrics call a rollout, by the reason of its condition Progressing."""
+_ROUTERS = {"nginx": "Nginx"}
+
+
 def _phase(obj: Object) -> str:
-    return str((obj.get("status") or {}).get("phase", ""))
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    reasons = {each.get("type"): str(each.get("reason", "")) for each in conditions}
+    if "InvalidSpec" in reasons:
+        return "InvalidSpec"
+    return _PHASES.get(reasons.get("Progressing", ""), "Progressing")
 
 
 def _status(obj: Object, field: str) -> int:
@@ -257,5 +272,6 @@ def _strategy(obj: Object) -> tuple[str, str]:
     strategy = (obj.get("spec") or {}).get("strategy") or {}
     routing = (strategy.get("canary") or {}).get("trafficRouting") or {}
     routers = [name for name in routing if name not in ("managedRoutes", "maxTrafficWeight", "plugins")]
-    routers += list(routing.get("plugins") or ())
-    return "".join(name for name in ("canary", "blueGreen") if name in strategy), ",".join(routers)
+    routers = [*(_ROUTERS.get(name, name) for name in routers), *(routing.get("plugins") or ())]
+    chosen = next((name for name in ("blueGreen", "canary") if name in strategy), "none")
+    return chosen, ",".join(routers)

@@ -31,13 +31,32 @@ def metrics() -> tuple[Metrics, Writer]:
 def test_a_rollout_shows_with_its_strategy_router_phase_and_replicas() -> None:
     shown, store = metrics()
     strategy = {"canary": {"trafficRouting": {"nginx": {"stableIngress": "x"}, "managedRoutes": []}}}
-    status = {"phase": "Healthy", "replicas": 3, "availableReplicas": 2, "updatedReplicas": 1}
+    conditions = [{"type": "Progressing", "reason": "NewReplicaSetAvailable"}]
+    counts = {"replicas": 3, "availableReplicas": 2, "updatedReplicas": 1}
+    status = {"phase": "Healthy", "conditions": conditions, **counts}
     store.put(ROLLOUTS, obj("shop", spec={"replicas": 3, "strategy": strategy}, status=status))
     text = shown.render().decode()
-    labels = 'name="shop",namespace="web",phase="Healthy",strategy="canary",traffic_router="nginx"'
+    labels = 'name="shop",namespace="web",phase="Completed",strategy="canary",traffic_router="Nginx"'
     assert f"rollout_info{{{labels}}} 1.0" in text
     for what, number in (("available", 2), ("unavailable", 1), ("desired", 3), ("updated", 1)):
         assert f'rollout_info_replicas_{what}{{name="shop",namespace="web"}} {number}.0' in text
+
+
+@pytest.mark.parametrize(
+    ("conditions", "phase"),
+    [
+        ([], "Progressing"),
+        ([{"type": "Progressing", "reason": "RolloutPaused"}], "Paused"),
+        ([{"type": "Progressing", "reason": "RolloutAborted"}], "Abort"),
+        ([{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}], "Timeout"),
+        ([{"type": "Progressing", "reason": "RolloutPaused"}, {"type": "InvalidSpec"}], "InvalidSpec"),
+    ],
+)
+def test_the_phase_of_the_metrics_is_upstreams(conditions: list[Object], phase: str) -> None:
+    shown, store = metrics()
+    store.put(ROLLOUTS, obj("shop", spec={}, status={"conditions": conditions}))
+    labels = f'name="shop",namespace="web",phase="{phase}",strategy="none",traffic_router=""'
+    assert f"rollout_info{{{labels}}} 1.0" in shown.render().decode()
 
 
 def test_what_is_gone_is_shown_no_more() -> None:
