@@ -39,6 +39,14 @@ class ContainerState:
         }
 
 
+def met_gates(pod: Object) -> list[str]:
+    """The readiness gates of a pod that hold by now."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    holds = {each["type"] for each in conditions if each["status"] == "True"}
+    gates = (gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ())
+    return [gate for gate in gates if gate in holds]
+
+
 def pod_status(
     pod: Object,
     init: Sequence[ContainerState],
@@ -52,13 +60,11 @@ def pod_status(
     containers_ready = bool(main) and all(c.ready for c in main)
     phase = _phase(pod["spec"].get("restartPolicy", "Always"), init, main)
     completed = phase in ("Succeeded", "Failed")
-    given = {c["type"]: c["status"] == "True" for c in seen.get("conditions") or ()}
-    gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
     holds = {
         "PodScheduled": True,
         "Initialized": initialized,
         "ContainersReady": containers_ready,
-        "Ready": containers_ready and all(given.get(gate, False) for gate in gates),
+        "Ready": containers_ready and len(met_gates(pod)) == len(pod["spec"].get("readinessGates") or ()),
     }
     status: dict[str, Any] = {
         "phase": phase,

@@ -14,12 +14,12 @@ from rollouts.embedded.pods.environment import Source, expand, resolve, sources
 from rollouts.embedded.pods.images import Image
 from rollouts.embedded.pods.limits import without_effect
 from rollouts.embedded.pods.runner import Address, Drain, Launch, PodRunner, Process, StartFailed
-from rollouts.embedded.pods.status import ContainerState, pod_status
+from rollouts.embedded.pods.status import ContainerState, met_gates, pod_status
 from rollouts.embedded.workloads.cache import Cache, key_of
 from rollouts.embedded.workloads.endpointslices import PORTS_ANNOTATION
 from rollouts.embedded.workloads.events import warning
 from rollouts.embedded.workloads.pods import Clock
-from rollouts.kube.errors import AlreadyExists, ApiError, NotFound, Unreachable
+from rollouts.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Unreachable
 from rollouts.kube.resources import CONFIG_MAPS, EVENTS, PODS, SECRETS
 
 NODE = "embedded"
@@ -49,6 +49,7 @@ class Worker:
         self._address = Address(ip="")
         self._writing = asyncio.Lock()
         self._leaving = asyncio.Event()
+        self._gates_changed = asyncio.Event()
         self.images_changed = asyncio.Event()
 
     def see(self, pod: Object | None) -> None:
@@ -56,6 +57,8 @@ class Worker:
         if pod is None:
             self._leaving.set()
             return
+        if met_gates(pod) != met_gates(self._pod):
+            self._gates_changed.set()
         self._pod = pod
         if "deletionTimestamp" in pod["metadata"]:
             self._leaving.set()
@@ -77,6 +80,7 @@ class Worker:
         self._address = await self._runner.assign(self._ports())
         life = asyncio.create_task(self._life())
         leaving = asyncio.create_task(self._leaving.wait())
+        gates = asyncio.create_task(self._follow_gates())
         try:
             deadline = spec.get("activeDeadlineSeconds")
             await asyncio.wait((life, leaving), timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
@@ -89,6 +93,7 @@ class Worker:
         finally:
             life.cancel()
             leaving.cancel()
+            gates.cancel()
             await asyncio.gather(*(p.stop(0) for p in self._processes.values()))
             self._runner.release(self._address)
 
@@ -267,19 +272,37 @@ class Worker:
         states[name] = replace(states[name], **changes)  # type: ignore[arg-type]
         await self._publish()
 
+    async def _follow_gates(self) -> None:
+        """A readiness gate that is met makes the pod ready, whatever its containers do meanwhile."""
+        while True:
+            await self._gates_changed.wait()
+            self._gates_changed.clear()
+            await self._publish()
+
     async def _publish(self) -> None:
         async with self._writing:
             pod = self._cache.get(PODS, self._key)
             if pod is None or pod["metadata"]["uid"] != self._pod["metadata"]["uid"]:
                 return
-            status = pod_status(
-                pod, [*self._init.values()], [*self._main.values()], self._address, self._clock()
-            )
             try:
-                await self._cache.patch(PODS, pod, {"status": status}, subresource="status")
+                await self._write_status(pod)
             except (ApiError, Unreachable) as error:
                 # The next change writes everything again; what is gone needs no status.
                 log.debug("status of pod %s/%s: %s", *self._key, error)
+
+    async def _write_status(self, pod: Object) -> None:
+        """Where others have conditions, against the pod as it was seen: theirs must not be taken out."""
+        if not pod["spec"].get("readinessGates"):
+            await self._cache.patch(PODS, pod, {"status": self._status(pod)}, subresource="status")
+            return
+        try:
+            await self._cache.write_status(PODS, pod, self._status(pod))
+        except Conflict:
+            pod = await self._cache.client.get(PODS, self._key[1], self._key[0])
+            await self._cache.write_status(PODS, pod, self._status(pod))
+
+    def _status(self, pod: Object) -> Object:
+        return pod_status(pod, [*self._init.values()], [*self._main.values()], self._address, self._clock())
 
 
 def _lasted(state: ContainerState) -> float:

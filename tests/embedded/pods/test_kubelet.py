@@ -71,6 +71,23 @@ async def images(client: Client, **listed: Any) -> None:
 
 
 @in_a_world
+async def test_a_pod_whose_readiness_gate_is_met_long_after_its_containers_are_ready_is_ready_then(
+    client: Client,
+) -> None:
+    body = pod("p")
+    body["spec"]["readinessGates"] = [{"conditionType": "example.com/lb"}]
+    await client.create(PODS, body, "default")
+    await asyncio.sleep(30)
+    assert not is_ready(await get_pod(client))
+    met = {"status": {"conditions": [{"type": "example.com/lb", "status": "True"}]}}
+    await client.patch(PODS, "p", met, "default", type="strategic", subresource="status")
+    await asyncio.sleep(1)
+    found = await get_pod(client)
+    assert is_ready(found)
+    assert "example.com/lb" in [each["type"] for each in found["status"]["conditions"]]
+
+
+@in_a_world
 async def test_a_pod_is_ready_after_its_start_delay(client: Client) -> None:
     delay = [{"name": "START_DELAY", "value": "30"}]
     await client.create(PODS, pod("p", env=delay), "default")
