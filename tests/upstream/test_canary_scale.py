@@ -148,7 +148,8 @@ spec:
   minReplicas: 2
   maxReplicas: 2
   scaleTargetRef: {{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: {name}}}
-  metrics: [{{type: Resource, resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 80}}}}}}]
+  metrics:
+  - {{type: Resource, resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 80}}}}}}
 """
     )
     await walk.healthy(routed(name, "steps: [{setWeight: 50}, {pause: {}}]", spec="replicas: 2"))
