@@ -60,6 +60,8 @@ def _field(rollout: Rollout, argument: str, path: str) -> str:
     # Labels and annotations have dots of their own, so their keys are taken whole.
     whole = re.fullmatch(r"(metadata)\.(labels|annotations)\.(.+)", path)
     parts = list(whole.groups()) if whole else [next(filter(None, found)) for found in _PART.findall(path)]
+    if parts[:1] == ["metadata"] and parts[1:2] in (["labels"], ["annotations"]) and len(parts) == 3:
+        return str((at["metadata"].get(parts[1]) or {}).get(parts[2], ""))  # as in a pod's downward API
     for part in parts:
         if isinstance(at, Mapping) and part in at:
             at = at[part]

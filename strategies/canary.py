@@ -222,7 +222,8 @@ def _routed(seen: Observed, roles: Roles, now: datetime) -> Sizes:
         return Sizes(
             pods=pods | {new.name: count}, annotations=annotations, requeue_after=others.requeue_after
         )
-    if position.canary(seen.rollout).dynamic_stable_scale:
+    strategy = position.canary(seen.rollout)
+    if strategy.dynamic_stable_scale and strategy.abort_scale_down_delay_seconds is None:
         pods |= {new.name: min(count, new.desired)}
         return Sizes(pods=pods, annotations=again, requeue_after=others.requeue_after)
     gone = scaledown.retire_aborted(seen, new, now)

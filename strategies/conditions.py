@@ -52,6 +52,11 @@ class Draft:
         return held and not self.status.abort
 
     @property
+    def completed(self) -> bool:
+        """The current version is the stable one."""
+        return bool(self.status.stable_rs) and self.status.stable_rs == self.status.current_pod_hash
+
+    @property
     def healthy(self) -> bool:
         """Nothing is left to do, but perhaps to verify a blue/green that has switched."""
         held = self.paused or self.status.abort
@@ -87,13 +92,12 @@ def told(draft: Draft, now: datetime) -> Conditions:
     conditions = tuple(each for each in before if each.type not in {"InvalidSpec", "ReplicaFailure"})
     if draft.begins:
         conditions = tuple(each for each in conditions if each.type != phase.PASSED_OVER)
-    completed = bool(draft.status.stable_rs) and draft.status.stable_rs == draft.status.current_pod_hash
     words = [
         _held(draft) or _moving(draft, now),
         _available(draft),
         _paused(draft),
         _healthy(draft),
-        Word("Completed", _said(completed), "RolloutCompleted", "RolloutCompleted"),
+        Word("Completed", _said(draft.completed), "RolloutCompleted", "RolloutCompleted"),
         _passed_over(draft, conditions),
     ]
     for word in words:
@@ -121,7 +125,7 @@ def _held(draft: Draft) -> Word | None:
         return Word("Progressing", "True", "FoundNewReplicaSet", message, touch=True)
     if before.aborted_at is not None and not draft.roles.promoted:
         return Word("Progressing", "Unknown", "RolloutRetry", "Retrying Rollout after abort", touch=True)
-    if draft.paused:
+    if draft.paused and not draft.completed:
         return Word("Progressing", "Unknown", "RolloutPaused", "Rollout is paused")
     if current.reason == "RolloutPaused":
         return Word("Progressing", "Unknown", "RolloutResumed", "Rollout is resumed", touch=True)
@@ -141,8 +145,8 @@ def _moving(draft: Draft, now: datetime) -> Word | None:
     """Progressing, of an update that nothing holds; None leaves it as it is."""
     seen, before = draft.seen, draft.seen.rollout.status
     current = find(before.conditions, "Progressing")
-    if draft.status.abort:
-        return None
+    if draft.status.abort or draft.paused:
+        return None  # a pause of what is completed already holds up no progress
     if draft.healthy:
         message = f'ReplicaSet "{draft.subject}" has successfully progressed.'
         return Word("Progressing", "True", "NewReplicaSetAvailable", message)

@@ -10,7 +10,7 @@ from rollouts.api.rollout_status import (
 )
 from strategies import position
 from strategies.conditions import find
-from strategies.model import Observed
+from strategies.model import Observed, ReplicaSet
 from strategies.revisions import Roles
 from strategies.templates import HASH_LABEL
 
@@ -24,6 +24,7 @@ def counted(seen: Observed, roles: Roles, status: RolloutStatus) -> RolloutStatu
         serving = tuple(each for each in sets if each.pod_hash == active)
         if serving:  # autoscaling and availability are of what users reach
             sets, selector = serving, ",".join(filter(None, (selector, f"{HASH_LABEL}={active}")))
+    scaled = _scaled(seen, roles, sets)
     available = roles.new.available if roles.new is not None else 0
     # What was healthy and lost pods begins anew; while an update is under way the mark never falls.
     healthy = find(seen.rollout.status.conditions, "Healthy")
@@ -34,7 +35,7 @@ def counted(seen: Observed, roles: Roles, status: RolloutStatus) -> RolloutStatu
             "updated_replicas": roles.new.current if roles.new is not None else 0,
             "ready_replicas": sum(each.ready for each in sets),
             "available_replicas": sum(each.available for each in sets),
-            "hpa_replicas": sum(each.current for each in sets),
+            "hpa_replicas": sum(each.current for each in scaled),
             "selector": selector,
             "observed_generation": str(seen.rollout.metadata.generation),
             "workload_observed_generation": str(seen.workload.generation)
@@ -43,6 +44,14 @@ def counted(seen: Observed, roles: Roles, status: RolloutStatus) -> RolloutStatu
             "progress_replicas": max(mark, available),
         }
     )
+
+
+def _scaled(seen: Observed, roles: Roles, sets: tuple[ReplicaSet, ...]) -> tuple[ReplicaSet, ...]:
+    """What an autoscaler is told of: pods beside a stable version at full size would look like its doing."""
+    strategy = position.canary(seen.rollout)
+    if strategy.traffic_routing is None or strategy.dynamic_stable_scale or roles.stable is None:
+        return sets
+    return (roles.stable,)
 
 
 def _copied(seen: Observed, status: RolloutStatus) -> RolloutStatus:

@@ -161,7 +161,7 @@ class CreateReplicaSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleReplicaSet:
-    """Size a ReplicaSet, and note the rollout's size beside it."""
+    """Size a ReplicaSet, and note the rollout's size beside it; without pods it loses its deadline."""
 
     name: str
     replicas: int

@@ -144,11 +144,15 @@ def _shrunk(
     spare = max(0, side.desired + firm - limits.least)
     smaller = {side.name: max(goal, side.desired - spare) if side.desired > goal else sizes[side.name]}
     if other is not None:
-        total = smaller[side.name] + sizes[other.name]
+        # Pods that serve nobody go whatever the goal is: nothing else may, until they serve.
+        over = max(0, smaller[side.name] + sizes[other.name] - limits.most)
+        cut = min(over, max(0, smaller[side.name] - side.available))
+        smaller[side.name] -= cut
         available = min(side.available, smaller[side.name]) + firm
-        over = min(total - limits.most, other.desired - other_goal, available - limits.least)
-        if over > 0:
-            smaller[other.name] = sizes[other.name] - over
+        idle = other.desired - firm
+        gone = max(idle, min(other.desired - other_goal, idle + available - limits.least))
+        if over > cut and gone > 0:
+            smaller[other.name] = sizes[other.name] - min(over - cut, gone)
     return smaller
 
 

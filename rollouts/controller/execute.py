@@ -20,6 +20,7 @@ from rollouts.controller.labels import (
     POD_HASH,
     REVISION,
     REVISION_HISTORY,
+    SCALE_DOWN_DEADLINE,
     WORKLOAD_GENERATION,
 )
 from rollouts.controller.proofs import find_template
@@ -97,8 +98,10 @@ class Executor:
             case model.CreateReplicaSet():
                 await self._create_replica_set(obj, action)
             case model.ScaleReplicaSet(name=name, replicas=replicas, desired_annotation=desired):
-                annotations = {DESIRED_REPLICAS: str(desired)}
-                patch = {"metadata": {"annotations": annotations}, "spec": {"replicas": replicas}}
+                noted = {DESIRED_REPLICAS: str(desired)}
+                # What has no pods any more waits for no deadline: the next one is for another time.
+                over = {} if replicas else {SCALE_DOWN_DEADLINE: None}
+                patch = {"metadata": {"annotations": noted | over}, "spec": {"replicas": replicas}}
                 await self._patch_replica_set(name, patch)
             case model.AnnotateReplicaSet(name=name, annotations=changed):
                 await self._patch_replica_set(name, {"metadata": {"annotations": dict(changed)}})

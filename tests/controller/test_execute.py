@@ -238,6 +238,22 @@ async def test_scaling_notes_the_size_of_the_rollout_and_annotations_come_and_go
 
 
 @virtually
+async def test_a_replica_set_that_loses_its_last_pod_loses_its_deadline() -> None:
+    place = await Place.make()
+    await place.do(CREATE)
+    await place.do(
+        model.ScaleReplicaSet(name="shop-abc", replicas=2, desired_annotation=4),
+        model.AnnotateReplicaSet(name="shop-abc", annotations={"scale-down-deadline": "x"}),
+        model.ScaleReplicaSet(name="shop-abc", replicas=1, desired_annotation=4),
+    )
+    made = await place.client.get(REPLICA_SETS, "shop-abc", "default")
+    assert made["metadata"]["annotations"]["scale-down-deadline"] == "x"
+    await place.do(model.ScaleReplicaSet(name="shop-abc", replicas=0, desired_annotation=4))
+    made = await place.client.get(REPLICA_SETS, "shop-abc", "default")
+    assert "scale-down-deadline" not in made["metadata"]["annotations"]
+
+
+@virtually
 async def test_what_is_written_on_the_rollout_is_what_the_status_may_follow() -> None:
     place = await Place.make()
     done = await place.do(model.SetReplicas(replicas=3), model.SetRevision(revision=9))

@@ -64,6 +64,13 @@ def test_annotations_with_dots_are_found_whole():
     assert starts(world)[0].args == {"team": "shop"}
 
 
+@pytest.mark.parametrize("path", ["metadata.labels['rev']", "metadata.annotations['rev']"])
+def test_a_label_that_is_missing_is_empty(path):
+    gate = {"analysis": {"args": [{"name": "rev", "valueFrom": {"fieldRef": {"fieldPath": path}}}]}}
+    world = World(strategy=canary(gate)).until(done).ship("v2").until(lambda each: bool(starts(each)))
+    assert starts(world)[0].args == {"rev": ""}
+
+
 @pytest.mark.parametrize("path", ["spec.nothing", "spec.template.spec.containers[7].image", "spec.selector"])
 def test_a_path_that_leads_nowhere_makes_the_rollout_invalid(path):
     gate = {"analysis": {"args": [{"name": "team", "valueFrom": {"fieldRef": {"fieldPath": path}}}]}}

@@ -115,6 +115,12 @@ def test_a_canary_that_never_starts_does_not_block_the_retreat():
     assert sizes["new"] < 4
 
 
+def test_a_canary_that_never_starts_gives_way_where_the_rollout_was_made_smaller():
+    limits = Bounds(replicas=4, surge=2, unavailable=0)
+    assert basic(limits, (4, 0), pods("new", 6, 0), pods("stable", 4, 4)) == {"new": 2, "stable": 4}
+    assert basic(limits, (4, 0), pods("new", 6, 3), pods("stable", 4, 4)) == {"new": 3, "stable": 3}
+
+
 def test_neither_does_it_while_there_are_pods_of_a_version_between():
     limits = Bounds(replicas=4, surge=1, unavailable=0)
     sizes = basic(limits, (0, 4), pods("new", 2, 1), pods("stable", 2, 2), [pods("old", 1, 1)])

@@ -269,6 +269,20 @@ class TestDynamicStableScale:
             world.pass_time()
         assert world.size("v1") == 10
 
+    def test_an_aborted_canary_stays_for_a_delay_that_is_asked_for_from_when_stable_carries_all(self):
+        canary = self.strategy["canary"] | {"abortScaleDownDelaySeconds": 20}
+        world = deployed({"canary": canary})
+        world.ship("v2").until(lambda each: each.step == 2).run(3)
+        world.patch(abort=True)
+        pods = world.size("v2")
+        world.until(lambda each: each.weight == 0 and each.of("v2").scale_down_deadline is not None)
+        assert (world.size("v1"), world.size("v2")) == (10, pods)
+        world.run(15)
+        assert world.size("v2") == pods
+        world.run(20)
+        assert world.size("v2") == 0
+        assert world.selected("web-canary") == "v1"
+
     def test_going_back_to_stable_does_the_same(self):
         world = deployed(self.strategy)
         world.ship("v2").until(lambda each: each.step == 2).run(3).ship("v1")

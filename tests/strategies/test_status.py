@@ -161,6 +161,28 @@ def test_counts_are_copied_from_the_cluster():
     assert status.observed_generation == str(world.generation)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        (canary(*STEPS), 10),
+        (routed(*STEPS), 10),
+        (routed(*STEPS, minPodsPerReplicaSet=3, dynamicStableScale=True), 11),
+    ],
+)
+def test_an_autoscaler_is_told_of_stable_pods_where_those_are_as_many_as_it_asked_for(strategy, told):
+    world = deployed(strategy)
+    world.ship("v2").until(lambda each: each.status.phase == "Paused").run(3)
+    assert (world.status.hpa_replicas, world.status.selector) == (told, "app=web")
+
+
+def test_a_pause_of_what_is_completed_leaves_it_progressed():
+    world = deployed(canary(*STEPS)).set(paused=True).run()
+    conditions = {each.type: (each.status, each.reason) for each in world.status.conditions}
+    assert conditions["Progressing"] == ("True", "NewReplicaSetAvailable")
+    assert conditions["Paused"] == ("True", "RolloutPaused")
+    assert world.phase == ("Paused", "manually paused")
+
+
 def test_weights_in_status_are_those_that_were_seen():
     world = deployed(routed(*STEPS))
     world.ship("v2").until(lambda each: each.status.phase == "Paused").run(2)

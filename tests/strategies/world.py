@@ -324,8 +324,12 @@ class World:
                 self.sets[name] = replace(self.sets[name], min_ready_seconds=seconds)
             case ScaleReplicaSet():
                 each = self.sets[action.name]
+                until = each.scale_down_deadline if action.replicas else None
                 self.sets[action.name] = replace(
-                    each, desired=action.replicas, desired_annotation=action.desired_annotation
+                    each,
+                    desired=action.replicas,
+                    desired_annotation=action.desired_annotation,
+                    scale_down_deadline=until,
                 )
             case AnnotateReplicaSet():
                 self._annotate(action)

@@ -6,6 +6,7 @@ import pytest
 
 from rollouts.api.meta import Object
 from tests.upstream.canaries import routed
+from tests.upstream.conftest import UPSTREAM
 from tests.upstream.walk import Walk, hash_of, is_draining
 
 pytestmark = pytest.mark.upstream
@@ -68,6 +69,9 @@ async def test_an_aborted_canary_shrinks_as_stable_grows_and_its_service_goes_ba
     assert await walk.count(1) == 4
 
 
+@pytest.mark.xfail(
+    UPSTREAM, strict=True, reason="until v1.10.1 it never shrinks (its issue 4898); mended in a later version"
+)
 async def test_an_aborted_canary_keeps_its_pods_for_its_delay_from_when_stable_carries_all(
     walk: Walk,
 ) -> None:

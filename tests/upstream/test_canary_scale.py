@@ -8,6 +8,7 @@ import pytest
 from rollouts.api.meta import Object
 from rollouts.kube.resources import ROLLOUTS, Resource
 from tests.upstream.canaries import SLEEP_JOB, new_version, rollout, routed
+from tests.upstream.conftest import UPSTREAM
 from tests.upstream.walk import Walk
 
 pytestmark = pytest.mark.upstream
@@ -118,6 +119,11 @@ steps:
     assert await walk.canary_and_stable() == (3, 2)
 
 
+@pytest.mark.xfail(
+    UPSTREAM,
+    strict=True,
+    reason="v1.10.1 counts all pods (its issue 4847); a later version is to count these",
+)
 async def test_an_autoscaler_is_told_of_stable_pods_alone_while_requests_are_routed(walk: Walk) -> None:
     name = "canary-scale-reporting"
     selector = f"app={name}"
