@@ -14,6 +14,7 @@ from strategies import (
     counts,
     deadline,
     duration,
+    ephemeral,
     events,
     pauses,
     phase,
@@ -52,12 +53,13 @@ class Acts:
 
 
 def keeping(seen: Observed, roles: Roles) -> tuple[Action, ...]:
-    """What is kept in order whatever else happens: the size, the revisions, what counts as available."""
+    """What is kept in order whatever else happens: size, revisions, what is available, labels of a role."""
     return (
         *scaling.default(seen),
         *workload.kept(seen, roles),
         *revisions.bookkeeping(seen, roles),
         *revisions.readiness(seen, roles),
+        *ephemeral.plan_metadata(seen, roles),
     )
 
 

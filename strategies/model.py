@@ -185,6 +185,17 @@ class SetMinReady:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetPodMetadata:
+    """Give the pods of a ReplicaSet, to come and there, what their role asks for; None removes a key."""
+
+    name: str
+    labels: Mapping[str, str | None]
+    annotations: Mapping[str, str | None]
+    mark: str
+    """What to remember of it in the annotation `ephemeral-metadata`, once it is done; empty for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteReplicaSet:
     """Delete an old, empty ReplicaSet; its AnalysisRuns go too."""
 
@@ -312,6 +323,7 @@ Action = (
     | ScaleReplicaSet
     | AnnotateReplicaSet
     | SetMinReady
+    | SetPodMetadata
     | DeleteReplicaSet
     | CreateBaseline
     | CreateService

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rollouts.api.canary import PodTemplateMetadata
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.meta import LabelSelector, Object
 from rollouts.api.paths import show
 
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_HASH = "rollouts-pod-template-hash"
 _CONTAINER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -32,6 +34,19 @@ def selector_problems(selector: LabelSelector, path: str) -> Iterator[InvalidSpe
         elif (term.operator in ("In", "NotIn")) != bool(term.values):
             verb = "needs values" if not term.values else "takes no values"
             yield InvalidSpec(f"{at}.values", f"{term.operator} {verb}, got {list(term.values)}", term.values)
+
+
+def role_problems(
+    metadata: PodTemplateMetadata | None, selector: LabelSelector | None, path: str
+) -> Iterator[InvalidSpec]:
+    """List the labels of a role by which pods are found, so that they would be lost to their ReplicaSet."""
+    if metadata is None or selector is None:
+        return
+    used = {_HASH, *selector.match_labels, *(each.key for each in selector.match_expressions)}
+    for key, value in metadata.labels.items():
+        if key in used:
+            message = f"pods are found by this label, which must not change; use another, got {show(value)}"
+            yield InvalidSpec(f'{path}.labels["{key}"]', message, value)
 
 
 def template_problems(template: Object, selector: LabelSelector, path: str) -> Iterator[InvalidSpec]:

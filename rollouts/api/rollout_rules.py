@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rollouts.api.errors import InvalidSpec
 from rollouts.api.paths import wrong
-from rollouts.api.pod_template_rules import selector_problems, template_problems
+from rollouts.api.pod_template_rules import role_problems, selector_problems, template_problems
 from rollouts.api.rollout import BlueGreenStrategy, Rollout
 from rollouts.api.strategy_rules import analysis_reference_problems, canary_problems, int_or_percent
 
@@ -48,8 +48,14 @@ def _strategy_problems(rollout: Rollout) -> Iterator[InvalidSpec]:
         yield InvalidSpec(".spec.strategy", message, ["blueGreen", "canary"])
     elif strategy.canary is not None:
         yield from canary_problems(rollout, strategy.canary)
+        path, selector = ".spec.strategy.canary", rollout.spec.selector
+        yield from role_problems(strategy.canary.canary_metadata, selector, f"{path}.canaryMetadata")
+        yield from role_problems(strategy.canary.stable_metadata, selector, f"{path}.stableMetadata")
     elif strategy.blue_green is not None:
         yield from _blue_green_problems(rollout, strategy.blue_green)
+        path, selector = ".spec.strategy.blueGreen", rollout.spec.selector
+        yield from role_problems(strategy.blue_green.preview_metadata, selector, f"{path}.previewMetadata")
+        yield from role_problems(strategy.blue_green.active_metadata, selector, f"{path}.activeMetadata")
 
 
 def _blue_green_problems(rollout: Rollout, strategy: BlueGreenStrategy) -> Iterator[InvalidSpec]:

@@ -29,11 +29,7 @@ _SOURCE = (
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "Rollout": (
         ".spec.strategy.blueGreen.antiAffinity",
-        ".spec.strategy.blueGreen.activeMetadata",
-        ".spec.strategy.blueGreen.previewMetadata",
         ".spec.strategy.canary.antiAffinity",
-        ".spec.strategy.canary.canaryMetadata",
-        ".spec.strategy.canary.stableMetadata",
         ".spec.strategy.canary.pingPong",
         ".spec.strategy.canary.steps[].experiment",
         ".spec.strategy.canary.steps[].plugin",

@@ -1,6 +1,5 @@
 """Which pod template an older revision had. Pure."""
 
-import json
 from collections.abc import Iterable
 from copy import deepcopy
 
@@ -8,9 +7,9 @@ from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.meta import Object
 from rollouts.client.errors import Refused
 from rollouts.client.rollout_view import REVISION, RolloutView
+from strategies import ephemeral
 
 POD_HASH = "rollouts-pod-template-hash"
-EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
 
 
 def is_baseline(replica_set: Object) -> bool:
@@ -40,19 +39,12 @@ def find(rollout: RolloutView, replica_sets: Iterable[Object], revision: int = 0
 
 def template_of(replica_set: Object) -> Object:
     """The pod template as its author wrote it: without the hash label and the metadata that a role adds."""
-    template: Object = deepcopy(replica_set["spec"]["template"])
-    added = json.loads((replica_set["metadata"].get("annotations") or {}).get(EPHEMERAL) or "{}")
+    annotations = replica_set["metadata"].get("annotations") or {}
+    template: Object = deepcopy(ephemeral.without(replica_set["spec"]["template"], annotations))
     metadata = template.get("metadata") or {}
-    for field, keys in (
-        ("labels", [POD_HASH, *(added.get("labels") or {})]),
-        ("annotations", [*(added.get("annotations") or {})]),
-    ):
-        values = metadata.get(field)
-        if not values:
-            continue
-        for key in keys:
-            values.pop(key, None)
-        if not values:
-            del metadata[field]
+    labels = metadata.get("labels") or {}
+    labels.pop(POD_HASH, None)
+    if not labels:
+        metadata.pop("labels", None)
     metadata.pop("creationTimestamp", None)
     return template

@@ -1,6 +1,7 @@
 """Does what a plan says: one arm for each action, and each arm may run twice."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -30,13 +31,14 @@ from rollouts.kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, No
 from rollouts.kube.resources import (
     ANALYSIS_RUNS,
     DEPLOYMENTS,
+    PODS,
     REPLICA_SETS,
     ROLLOUTS,
     SERVICES,
     Resource,
 )
 from rollouts.kube.store import Store
-from strategies import model
+from strategies import ephemeral, model
 
 _NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
 """Annotations of the rollout that its ReplicaSets do not get."""
@@ -107,6 +109,8 @@ class Executor:
                 await self._patch_replica_set(name, {"metadata": {"annotations": dict(changed)}})
             case model.SetMinReady(name=name, seconds=seconds):
                 await self._patch_replica_set(name, {"spec": {"minReadySeconds": seconds}})
+            case model.SetPodMetadata():
+                await self._set_pod_metadata(action)
             case model.DeleteReplicaSet(name=name):
                 await self._delete_replica_set(name)
             case model.CreateBaseline():
@@ -154,6 +158,17 @@ class Executor:
 
     async def _patch_replica_set(self, name: str, patch: Object) -> None:
         await self.client.patch(REPLICA_SETS, name, patch, self._namespace)
+
+    async def _set_pod_metadata(self, action: model.SetPodMetadata) -> None:
+        """The template first, so that no pod comes without, and the mark last: until then all is repeated."""
+        of_pods = {"metadata": {"labels": dict(action.labels), "annotations": dict(action.annotations)}}
+        await self._patch_replica_set(action.name, {"spec": {"template": of_pods}})
+        owner = next(each for each in self.seen.replica_sets if each.name == action.name)
+        for pod in self.store.owned(PODS, owner.uid):
+            with suppress(NotFound):
+                await self.client.patch(PODS, pod["metadata"]["name"], of_pods, self._namespace)
+        mark = {ephemeral.ANNOTATION: action.mark or None}
+        await self._patch_replica_set(action.name, {"metadata": {"annotations": mark}})
 
     async def _create_replica_set(self, obj: Object, action: model.CreateReplicaSet) -> None:
         await self._create(REPLICA_SETS, replica_set(obj, self.rollout, action))

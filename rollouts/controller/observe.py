@@ -23,6 +23,7 @@ from rollouts.controller.labels import (
 from rollouts.kube.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, SERVICES
 from rollouts.kube.store import Store
 from rollouts.routers import Router
+from strategies import ephemeral
 from strategies.model import AnalysisRun, Milestone, Observed, Pod, ReplicaSet, RunType, Service, Workload
 from strategies.revisions import current_hash
 
@@ -82,7 +83,7 @@ def _replica_set(obj: Object) -> ReplicaSet:
         uid=metadata["uid"],
         pod_hash=(metadata.get("labels") or {}).get(POD_HASH, ""),
         revision=_whole(annotations.get(REVISION)) or 0,
-        template=obj["spec"].get("template") or {},
+        template=ephemeral.without(obj["spec"].get("template") or {}, annotations),
         created=parse_time(metadata["creationTimestamp"]),
         desired=obj["spec"].get("replicas", 1),
         current=status.get("replicas", 0),

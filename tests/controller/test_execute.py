@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from analysis.templates import owner_reference
 from rollouts.api.canary import RolloutAnalysis, RolloutAnalysisTemplate
 from rollouts.api.crd import crds
 from rollouts.api.meta import Object, format_time
@@ -24,7 +25,7 @@ from rollouts.kube.resources import (
     SERVICES,
 )
 from rollouts.kube.store import Writer
-from strategies import model
+from strategies import ephemeral, model
 from tests.controller.api import server, virtually
 from tests.world.simulated import GATED, routed
 
@@ -251,6 +252,32 @@ async def test_a_replica_set_that_loses_its_last_pod_loses_its_deadline() -> Non
     await place.do(model.ScaleReplicaSet(name="shop-abc", replicas=0, desired_annotation=4))
     made = await place.client.get(REPLICA_SETS, "shop-abc", "default")
     assert "scale-down-deadline" not in made["metadata"]["annotations"]
+
+
+@virtually
+async def test_the_labels_of_a_role_come_to_pods_and_template_alike_and_go_again() -> None:
+    place = await Place.make()
+    await place.do(CREATE, model.ScaleReplicaSet(name="shop-abc", replicas=1, desired_annotation=1))
+    owner = await place.client.get(REPLICA_SETS, "shop-abc", "default")
+    pod = {
+        "metadata": {"name": "p", "labels": {"app": "shop"}, "ownerReferences": [owner_reference(owner)]},
+        "spec": {"containers": [{"name": "web", "image": "shop:v1"}]},
+    }
+    await place.client.create(PODS, pod, "default")
+    mark = '{"labels":{"role":"canary"},"annotations":{"team":"a"}}'
+    for role, team, said in (("canary", "a", mark), (None, None, "")):
+        await place.do(
+            model.SetPodMetadata(
+                name="shop-abc", labels={"role": role}, annotations={"team": team}, mark=said
+            )
+        )
+        made = await place.client.get(REPLICA_SETS, "shop-abc", "default")
+        assert made["metadata"]["annotations"].get(ephemeral.ANNOTATION, "") == said
+        found = await place.client.get(PODS, "p", "default")
+        for metadata in (made["spec"]["template"]["metadata"], found["metadata"]):
+            assert metadata["labels"].get("role") == role
+            assert metadata["labels"]["app"] == "shop"
+            assert (metadata.get("annotations") or {}).get("team") == team
 
 
 @virtually

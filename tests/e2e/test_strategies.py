@@ -9,7 +9,7 @@ import pytest
 from rollouts.api.meta import Object
 from rollouts.client import Client
 from rollouts.kube.client import Client as Kube
-from rollouts.kube.resources import INGRESSES, JOBS, REPLICA_SETS
+from rollouts.kube.resources import INGRESSES, JOBS, PODS, REPLICA_SETS
 from strategies.revisions import pod_hash
 from tests.e2e.live import Live, until
 from tests.e2e.shop import ROLLING, entry, host, last_versions, pause, traffic, weighted
@@ -94,6 +94,35 @@ async def test_a_canary_without_routing_shifts_pods_step_by_step(
     await cd.rollouts.promote("shop", full=True)
     await cd.rollouts.wait_for("shop", timeout=30)
     assert await sizes(kube, ns) == {"shop:v1": 0, "shop:v2": 4}
+
+
+async def test_pods_carry_the_labels_of_the_role_of_their_version(
+    live: Live, kube: Kube, cd: Client, ns: str
+) -> None:
+    roles = {f"{role}Metadata": {"labels": {"role": role}} for role in ("canary", "stable")}
+    strategy = {"canary": {"steps": [{"setWeight": 50}, pause()], **roles}}
+    await live.apply(ns, rollout(strategy, replicas=2))
+    await cd.rollouts.wait_for("shop", timeout=30)
+
+    async def shown() -> set[tuple[str, str]]:
+        pods = (await kube.list(PODS, ns))["items"]
+        alive = [each for each in pods if "deletionTimestamp" not in each["metadata"]]
+        return {
+            (each["spec"]["containers"][0]["image"], each["metadata"]["labels"].get("role", ""))
+            for each in alive
+        }
+
+    assert await shown() == {("shop:v1", "stable")}
+    await cd.rollouts.set_image("shop", V2)
+    await cd.rollouts.wait_for("shop", "Paused", timeout=30)
+    assert await shown() == {("shop:v1", "stable"), ("shop:v2", "canary")}
+    await cd.rollouts.promote("shop", full=True)
+    await cd.rollouts.wait_for("shop", timeout=30)
+
+    async def promoted() -> bool:
+        return await shown() == {("shop:v2", "stable")}
+
+    await until(promoted)
 
 
 async def test_old_revisions_go_beyond_the_limit_with_their_analysis_runs(

@@ -10,6 +10,7 @@ from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_status import RolloutStatus
 from rollouts.api.weights import Weights
 from strategies import plan, safety
+from strategies.ephemeral import ANNOTATION as EPHEMERAL
 from strategies.model import (
     Action,
     AnalysisRun,
@@ -29,6 +30,7 @@ from strategies.model import (
     Service,
     SetMilestone,
     SetMinReady,
+    SetPodMetadata,
     SetReplicas,
     SetRevision,
     SetWeight,
@@ -322,6 +324,9 @@ class World:
                 )
             case SetMinReady(name=name, seconds=seconds):
                 self.sets[name] = replace(self.sets[name], min_ready_seconds=seconds)
+            case SetPodMetadata(name=name, mark=mark):
+                annotations = {**self.sets[name].annotations, EPHEMERAL: mark}
+                self.sets[name] = replace(self.sets[name], annotations=annotations)
             case ScaleReplicaSet():
                 each = self.sets[action.name]
                 until = each.scale_down_deadline if action.replicas else None
