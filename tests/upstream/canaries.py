@@ -69,8 +69,8 @@ def new_version(name: str, **container: object) -> str:
 
 
 def _container(name: str, more: str) -> dict[str, object]:
-    port = {"name": "http", "containerPort": 80}
-    requests = {"requests": {"memory": "16Mi", "cpu": "1m"}}
+    port = {"name": "http", "containerPort": 80, "protocol": "TCP"}
+    requests = {"requests": {"memory": "16Mi", "cpu": "5m"}}
     return {"name": name, "image": NGINX, "ports": [port], "resources": requests} | _parsed(more)
 
 
