@@ -35,6 +35,7 @@ def main() -> int:
         words.append("tests/upstream")
     try:
         peers, found = programs.folder(), control_plane.find()
+        programs.peer("hash")  # not by each worker of pytest
     except (programs.NotAvailable, control_plane.NotAvailable) as error:
         log.error("%s", error)
         return 69
