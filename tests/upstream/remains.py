@@ -8,15 +8,24 @@ import yaml
 
 from rollouts.api.meta import Object
 from rollouts.kube.client import Client
-from rollouts.kube.resources import ANALYSIS_RUNS, EVENTS, INGRESSES, REPLICA_SETS, ROLLOUTS, SERVICES
+from rollouts.kube.resources import (
+    ANALYSIS_RUNS,
+    EVENTS,
+    INGRESSES,
+    JOBS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+)
 from tests.upstream.walk import HASH, REVISION
 
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_UIDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DROPPED = (
     *("uid", "resourceVersion", "creationTimestamp", "managedFields", "selfLink", "namespace"),
-    *("kubectl.kubernetes.io/last-applied-configuration", "update", "jobs", "clusterIP", "clusterIPs"),
+    *("kubectl.kubernetes.io/last-applied-configuration", "update", "clusterIP", "clusterIPs"),
 )
-_KINDS = (ROLLOUTS, REPLICA_SETS, SERVICES, INGRESSES, ANALYSIS_RUNS)
+_KINDS = (ROLLOUTS, REPLICA_SETS, SERVICES, INGRESSES, ANALYSIS_RUNS, JOBS)
 
 
 async def of(kube: Client, namespace: str) -> str:
@@ -41,11 +50,11 @@ async def _found(kube: Client, namespace: str) -> Object:
                 bare.pop("status", None)
             if resource is REPLICA_SETS:
                 bare["spec"].pop("template")
-            found[f"{resource.kind}/{each['metadata']['name']}"] = bare
+            found[f"{resource.kind}/{bare['metadata']['name']}"] = bare
     events = (await kube.list(EVENTS, namespace))["items"]
     events.sort(key=lambda each: int(each["metadata"]["resourceVersion"]))
     found["events"] = [
-        " ".join((each["type"], each["reason"], _TIMES.sub("TIME", each["message"])))
+        " ".join((each["type"], each["reason"], _text(each["message"])))
         for each in events
         if each["involvedObject"]["kind"] in ("Rollout", "AnalysisRun", "Experiment")
     ]
@@ -59,6 +68,10 @@ def _bare(value: Any) -> Any:
         case list():
             return [_bare(each) for each in value]
         case str():
-            return _TIMES.sub("TIME", value)
+            return _text(value)
         case _:
             return value
+
+
+def _text(text: str) -> str:
+    return _UIDS.sub("UID", _TIMES.sub("TIME", text))
