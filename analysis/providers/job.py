@@ -122,8 +122,9 @@ class JobProvider:
             ):
                 waiting = (container.get("state") or {}).get("waiting") or {}
                 if waiting.get("reason") in _NO_IMAGE:
-                    waits = f'container "{container.get("name")}" of Job "{name}" waits'
-                    return f"{waits}: {waiting['reason']} {container.get('image', '')}"
+                    which = f"Pod {pod['metadata']['name']}, container {container.get('name')}"
+                    why = str(waiting.get("message") or container.get("image") or "").strip()
+                    return f"{which} has terminal error ({waiting['reason']}): {why}"
         return ""
 
     def _ended(self, previous: Measurement, phase: AnalysisPhase, message: str) -> Measurement:

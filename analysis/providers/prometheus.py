@@ -61,9 +61,9 @@ class PrometheusProvider:
         except arms.NoAnswer as nothing:
             return no_data(started, self._clock(), str(nothing), notes)
         except (Unavailable, InvalidSpec) as failure:
-            return error(started, self._clock(), hide(str(failure), _credentials(spec)), notes)
-        shown = public(run, metric).provider.prometheus
-        metadata = {"ResolvedPrometheusQuery": shown.query} if shown else {}
+            asked = {} if spec.arms is not None else _resolved(run, metric)
+            return error(started, self._clock(), hide(str(failure), _credentials(spec)), {**notes, **asked})
+        metadata = _resolved(run, metric)
         if answer.warnings:
             metadata["warnings"] = hide("; ".join(answer.warnings), target.credentials())[:500]
         return value(started, self._clock(), answer.result, metadata)
@@ -151,6 +151,12 @@ class PrometheusProvider:
                 f"is for Amazon Managed Service for Prometheus, whose addresses hold {AMAZON}; remove it",
             )
         return None
+
+
+def _resolved(run: AnalysisRun, metric: Metric) -> dict[str, str]:
+    """What was asked, as the metric shows it whatever came of it."""
+    shown = public(run, metric).provider.prometheus
+    return {"ResolvedPrometheusQuery": shown.query} if shown else {}
 
 
 def _sides(spec: PrometheusArms, baseline: RunBaseline | None) -> Mapping[str, PrometheusArm]:

@@ -144,12 +144,12 @@ async def test_an_image_that_cannot_be_had_is_inconclusive(reason):
     spec = {"containers": [CONTAINER]}
     await cluster.client.create(PODS, {"metadata": {"name": "p", "labels": labels}, "spec": spec}, "shop")
     container = {"name": "check", "image": "check:1", "imageID": "", "ready": False, "restartCount": 0}
-    waiting = {**container, "state": {"waiting": {"reason": reason}}}
+    waiting = {**container, "state": {"waiting": {"reason": reason, "message": "no such tag\n"}}}
     status = {"status": {"containerStatuses": [waiting]}}
     await cluster.client.patch(PODS, "p", status, "shop", subresource="status")
     measurement = await cluster.measure(first)
     assert measurement.phase == "Inconclusive"
-    assert measurement.message == f'container "check" of Job "{cluster.name}" waits: {reason} check:1'
+    assert measurement.message == f"Pod p, container check has terminal error ({reason}): no such tag"
 
 
 @virtually

@@ -163,11 +163,12 @@ async def test_what_is_no_answer_is_an_error_that_says_why(server, code, body, m
     assert len(server.requests) == 1
 
 
-async def test_a_server_that_is_down_is_an_error():
+async def test_a_server_that_is_down_is_an_error_and_what_it_was_to_be_asked_is_told():
     gone = Server()
     gone.close()
     measurement = await measured(gone)
     assert measurement.message == f"Prometheus at {gone.address} refused the connection"
+    assert measurement.metadata["ResolvedPrometheusQuery"]
 
 
 async def test_a_server_that_is_slow_is_an_error(server):
