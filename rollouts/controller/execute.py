@@ -306,7 +306,7 @@ def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -
     template = rollout.spec.template
     metadata = template.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), POD_HASH: action.pod_hash}
-    annotations: Mapping[str, str] = rollout.metadata.annotations
+    annotations: Mapping[str, str] = obj["metadata"].get("annotations") or {}
     return {
         "apiVersion": REPLICA_SETS.api_version,
         "kind": REPLICA_SETS.kind,

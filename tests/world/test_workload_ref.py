@@ -4,7 +4,7 @@ import pytest
 
 from rollouts.api.meta import Object
 from rollouts.embedded.world import World
-from rollouts.kube.resources import DEPLOYMENTS
+from rollouts.kube.resources import DEPLOYMENTS, REPLICA_SETS
 from tests.world.simulated import canary, deployed, rollout, simulated
 
 GENERATION = "rollout.argoproj.io/workload-generation"
@@ -49,6 +49,9 @@ async def test_a_rollout_follows_the_template_of_a_deployment_and_keeps_a_spec_w
     assert world.replica_sets("shop") == {"shop:v1": 0, "shop:v2": 4}
     assert status["workloadObservedGeneration"] == found["metadata"]["annotations"][GENERATION] == "2"
     assert not {"template", "selector"} & found["spec"].keys()
+    sets = [each["metadata"] for each in world.objects(REPLICA_SETS)]
+    ours = [each for each in sets if each["ownerReferences"][0]["kind"] == "Rollout"]
+    assert sorted(each["annotations"][GENERATION] for each in ours) == ["1", "2"]
 
 
 @simulated
