@@ -57,7 +57,7 @@ async def test_a_version_that_supersedes_a_paused_one_takes_its_place(walk: Walk
     strategy += "steps: [{setWeight: 20}, {pause: {}}]"
     await walk.healthy(
         services(NAME),
-        rollout(NAME, strategy, spec="{replicas: 3, revisionHistoryLimit: 3, progressDeadlineSeconds: 5}"),
+        rollout(NAME, strategy, spec=DEADLINE, container=LATE),
     )
     await walk.update()
     await walk.phase("Paused")
