@@ -81,3 +81,44 @@ async def test_a_preview_is_promoted_in_full_and_its_pause_is_longer_than_the_de
     await walk.promote(full=True)
     await walk.phase("Healthy")
     assert await walk.counts() == (2, 4, 2, 2, 2)
+
+
+async def test_pods_bear_the_labels_of_the_preview_until_they_are_the_active_ones(walk: Walk) -> None:
+    strategy = """
+previewMetadata: {labels: {role: preview}}
+activeMetadata: {labels: {role: active}}
+autoPromotionEnabled: false
+"""
+    await walk.apply(blue_green("ephemeral-metadata-bg", strategy, replicas=2))
+    await walk.until(lambda rollout: rollout.get("status", {}).get("replicas") == 2, "two pods")
+    assert await _labels(walk, 1) == [{"role": "active"}] * 2
+    await walk.phase("Healthy")
+    await walk.update()
+    await walk.phase("Paused")
+    assert await _labels(walk, 2) == [{"role": "preview"}] * 2
+    assert await _labels(walk, 1) == [{"role": "active"}] * 2
+    await walk.update(_of_role("preview", "preview2"))
+    await asyncio.sleep(1)
+    assert await _labels(walk, 2) == [{"role2": "preview2"}] * 2
+    await walk.promote()
+    await walk.phase("Healthy")
+    await asyncio.sleep(1)
+    assert await _labels(walk, 2) == [{"role": "active"}] * 2
+    await walk.update(_of_role("active", "active2"))
+    await asyncio.sleep(2)
+    assert await _labels(walk, 2) == [{"role2": "active2"}] * 2
+
+
+def _of_role(which: str, role: str) -> str:
+    """A patch that takes one label of a role away, and gives another."""
+    labels = f"{{labels: {{role: null, role2: {role}}}}}"
+    return f"spec: {{strategy: {{blueGreen: {{{which}Metadata: {labels}}}}}}}"
+
+
+async def _labels(walk: Walk, revision: int) -> list[dict[str, str]]:
+    """What the labels of a revision's pods say of their role."""
+    found = [each["metadata"]["labels"] for each in await walk.pods(revision)]
+    return [
+        {name: value for name, value in each.items() if name.startswith("role") and "-" not in name}
+        for each in found
+    ]
