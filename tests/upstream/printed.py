@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,14 +92,19 @@ async def transcript(walk: Walk, commands: Sequence[str]) -> str:
 
 
 async def prints(walk: Walk, name: str, *commands: str) -> None:
-    """The commands come to print what is recorded of them, and go on to."""
+    """The commands come to print what is recorded of them."""
+    await settles(name, lambda: transcript(walk, commands))
+
+
+async def settles(name: str, look: Callable[[], Awaitable[str]]) -> None:
+    """What is seen comes to be what is recorded."""
     if _RECORDS:
         await asyncio.sleep(_SETTLED)
     end = time.monotonic() + _LIMIT
-    seen = await transcript(walk, commands)
+    seen = await look()
     while not _RECORDS and seen != _file(name).read_text() and time.monotonic() < end:
         await asyncio.sleep(1)
-        seen = await transcript(walk, commands)
+        seen = await look()
     recorded(name, seen)
 
 
