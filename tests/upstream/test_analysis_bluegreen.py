@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import yaml
 
 from tests.upstream.manifests import blue_green, template
 from tests.upstream.walk import Walk, is_draining, phase_of
@@ -158,3 +159,46 @@ async def test_a_small_preview_is_judged_waits_its_time_grows_is_switched_to_and
     assert await walk.stable() == 1
     assert (await walk.count(1), await walk.count(2)) == (2, 2)
     assert await walk.counts() == (2, 4, 2, 2, 2)
+
+
+@pytest.mark.parametrize("by_hand", [True, False], ids=["promoted_by_hand", "promoted_by_itself"])
+async def test_a_change_of_the_workload_that_is_referred_to_is_judged_before_and_after_the_switch(
+    walk: Walk, by_hand: bool
+) -> None:
+    strategy = sleep_job("pre", duration="5") + sleep_job("post", duration="5")
+    strategy += f"autoPromotionEnabled: {str(not by_hand).lower()}"
+    rollout, deployment = _by_reference(blue_green("by-reference", strategy))
+    await walk.healthy(template("sleep-job"), deployment, rollout)
+    assert len(await walk.runs()) == 0
+    assert await walk.stable() == 1
+    await walk.apply(deployment.replace("cpu: 1m", "cpu: 2m"))
+    await walk.phase("Progressing")
+    if by_hand:
+        await walk.phase("Paused")
+        assert len(await walk.runs()) == 1
+        await walk.serves(active=1, preview=2)
+        await asyncio.sleep(2)
+        await walk.promote()
+    else:
+        await walk.run_phase("PrePromotion", "Successful")
+    await walk.active_revision(2)
+    await asyncio.sleep(2)
+    assert len(await walk.runs()) == 2
+    await walk.phase("Healthy")
+    assert len(await walk.runs()) == 2
+    assert await walk.stable() == 2
+    await walk.serves(active=2, preview=2)
+
+
+def _by_reference(manifest: str) -> tuple[str, str]:
+    """The same rollout with its pods in a Deployment of no replicas, and that Deployment."""
+    *services, rollout = yaml.safe_load_all(manifest)
+    name, pods = rollout["metadata"]["name"], rollout["spec"].pop("template")
+    rollout["spec"]["workloadRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"replicas": 0, "selector": rollout["spec"]["selector"], "template": pods},
+    }
+    return yaml.safe_dump_all([*services, rollout]), yaml.safe_dump(deployment)
