@@ -49,7 +49,7 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
     if message := verdicts.why_abort(seen, now):
         return lifecycle.abort(seen, now, message)
     if message := lifecycle.overdue(seen, roles, now):
-        return lifecycle.abort(seen, now, message)
+        return lifecycle.too_late(seen, now, message)
     if roles.stable is None:
         ready = active(seen, roles.new) and saturated(seen, roles.new)
         return lifecycle.promote(seen, "Initial deploy") if ready else Decision(status=status)

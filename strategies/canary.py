@@ -51,7 +51,7 @@ def decide(seen: Observed, roles: Roles, now: datetime) -> Decision:
     if message := verdicts.why_abort(seen, now):
         return lifecycle.abort(seen, now, message)
     if message := lifecycle.overdue(seen, roles, now):
-        return lifecycle.abort(seen, now, message)
+        return lifecycle.too_late(seen, now, message)
     if roles.stable is None:
         # A first version is the stable one at once: what follows it is an update, with steps. Where the
         # stable ReplicaSet is gone, the next one first has to be there.

@@ -58,9 +58,23 @@ class Draft:
 
     @property
     def healthy(self) -> bool:
-        """Nothing is left to do, but perhaps to verify a blue/green that has switched."""
+        """Nothing is left to do, but perhaps to verify a blue/green that has switched.
+
+        Stricter than the phase, as upstream: no pod of the version is missing or too many, no older one of a
+        canary is left, and the preview of a blue/green is the version, too.
+        """
         held = self.paused or self.status.abort
-        return not held and not phase.unserved(self.seen.rollout, self.status)
+        return not held and not phase.unserved(self.seen.rollout, self.status) and self._counted
+
+    @property
+    def _counted(self) -> bool:
+        status, blue_green = self.status, self.seen.rollout.spec.strategy.blue_green
+        wanted = replicas.wanted(self.seen.rollout)
+        if not status.updated_replicas == status.available_replicas == wanted:
+            return False
+        if blue_green is None:
+            return status.replicas == wanted
+        return not blue_green.preview_service or status.blue_green.preview_selector == status.current_pod_hash
 
     @property
     def subject(self) -> str:
@@ -71,10 +85,10 @@ class Draft:
 
 
 def invalid(before: Conditions, others: Conditions, message: str, now: datetime) -> Conditions:
-    """`others`, and above them that only the author can mend the rollout, as it was told before if it was."""
+    """`others`, and that only the author can mend the rollout, as it was told before if it was."""
     known = tuple(each for each in before if each.type == "InvalidSpec")
     told = put(known, Word("InvalidSpec", "True", "InvalidSpec", message), now)
-    return (*told, *(each for each in others if each.type != "InvalidSpec"))
+    return (*(each for each in others if each.type != "InvalidSpec"), *told)
 
 
 def not_created(before: Conditions, others: Conditions, message: str, now: datetime) -> Conditions:
@@ -92,15 +106,7 @@ def told(draft: Draft, now: datetime) -> Conditions:
     conditions = tuple(each for each in before if each.type not in {"InvalidSpec", "ReplicaFailure"})
     if draft.begins:
         conditions = tuple(each for each in conditions if each.type != phase.PASSED_OVER)
-    words = [
-        _held(draft) or _moving(draft, now),
-        _available(draft),
-        _paused(draft),
-        _healthy(draft),
-        Word("Completed", _said(draft.completed), "RolloutCompleted", "RolloutCompleted"),
-        _passed_over(draft, conditions),
-    ]
-    for word in words:
+    for word in _words(draft, conditions, now):
         conditions = put(conditions, word, now) if word is not None else conditions
     sets = (*draft.roles.all, *draft.roles.baselines)
     failure = next((each.failure for each in sets if each.failure), "")
@@ -108,6 +114,28 @@ def told(draft: Draft, now: datetime) -> Conditions:
         return conditions
     old = tuple(each for each in before if each.type == "ReplicaFailure")
     return put((*conditions, *old), Word("ReplicaFailure", "True", "FailedCreate", failure), now)
+
+
+def _words(draft: Draft, known: Conditions, now: datetime) -> tuple[Word | None, ...]:
+    """What there is to say, in upstream's order: what is said anew moves to the end of the list."""
+    before, status = draft.seen.rollout.status, draft.status
+    completed = Word("Completed", _said(draft.completed), "RolloutCompleted", "RolloutCompleted")
+    progressing, paused = _held(draft) or _moving(draft, now), _paused(draft, known)
+    # A first deployment counts as completed before it is seen to be healthy.
+    first = completed if draft.completed and not before.stable_rs else None
+    healthy, available, over = _healthy(draft), _available(draft), _passed_over(draft, known)
+    if draft.paused:
+        return (first, healthy, available, completed, progressing, paused, over)
+    return (first, paused, healthy, progressing, available, completed, over)
+
+
+def _paused(draft: Draft, known: Conditions) -> Word | None:
+    """Said from the first pause on; an abort leaves it as it is."""
+    told = find(known, "Paused")
+    was = told is not None and told.status == "True"
+    if draft.status.abort or was == draft.paused:
+        return None
+    return Word("Paused", _said(draft.paused), "RolloutPaused", "Rollout is paused")
 
 
 def _held(draft: Draft) -> Word | None:
@@ -162,13 +190,6 @@ def _moving(draft: Draft, now: datetime) -> Word | None:
     return None
 
 
-def _paused(draft: Draft) -> Word | None:
-    """A rollout that was never paused says nothing of it."""
-    if not draft.paused and find(draft.seen.rollout.status.conditions, "Paused") is None:
-        return None
-    return Word("Paused", _said(draft.paused), "RolloutPaused", "Rollout is paused")
-
-
 def _healthy(draft: Draft) -> Word | None:
     if draft.healthy:
         return Word("Healthy", "True", "RolloutHealthy", "Rollout is healthy")
@@ -210,7 +231,7 @@ def find(conditions: Conditions, kind: str) -> Condition | None:
 
 
 def put(conditions: Conditions, word: Word, now: datetime) -> Conditions:
-    """The conditions with one set; its times move only with what they tell."""
+    """The conditions with one set: at the end, if it is news; its times move only with what they tell."""
     now = now.replace(microsecond=0)
     old = find(conditions, word.type)
     said = (word.status, word.reason, word.message)
@@ -225,6 +246,4 @@ def put(conditions: Conditions, word: Word, now: datetime) -> Conditions:
         last_update_time=now,
         last_transition_time=since,
     )
-    if old is None:
-        return (*conditions, fresh)
-    return tuple(fresh if each is old else each for each in conditions)
+    return (*(each for each in conditions if each is not old), fresh)

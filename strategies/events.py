@@ -15,12 +15,19 @@ from strategies.model import (
     RunType,
     ScaleReplicaSet,
     SetRevision,
+    SetWeight,
     SwitchService,
 )
 from strategies.phase import PASSED_OVER
 from strategies.revisions import Roles, number
 
-_RUN_TYPES: tuple[RunType, ...] = ("Step", "Background", "PrePromotion", "PostPromotion")
+UPDATED = "RolloutUpdated"
+"""Goes before what the update makes."""
+
+WEIGHED = "TrafficWeightUpdated"
+"""Comes after what is told of the routers' own objects."""
+_RUN_TYPES: tuple[RunType, ...] = ("PostPromotion", "PrePromotion", "Step", "Background")
+"""In the order in which they are told of."""
 
 
 def of_actions(seen: Observed, actions: tuple[Action, ...]) -> tuple[Event, ...]:
@@ -35,7 +42,7 @@ def of_actions(seen: Observed, actions: tuple[Action, ...]) -> tuple[Event, ...]
                 events.append(Event(reason="NewReplicaSetCreated", message=message))
             case SetRevision(revision=revision):
                 message = f"Rollout updated to revision {revision}"
-                events.append(Event(reason="RolloutUpdated", message=message))
+                events.append(Event(reason=UPDATED, message=message))
             case CreateBaseline(name=name, copies=copies, replicas=count):
                 message = f"Created baseline ReplicaSet {name} with {count} fresh pods of {copies}"
                 events.append(Event(reason="BaselineCreated", message=message))
@@ -47,9 +54,13 @@ def of_actions(seen: Observed, actions: tuple[Action, ...]) -> tuple[Event, ...]
                 before = seen.services[name].pod_hash
                 message = f"Switched selector for service '{name}' from '{before}' to '{pod_hash}'"
                 events.append(Event(reason="SwitchService", message=message))
+            case SetWeight(canary=weight) if seen.weights is None or seen.weights.canary != weight:
+                since = f"from {seen.weights.canary} " if seen.weights is not None else ""
+                message = f"Traffic weight updated {since}to {weight}"
+                events.append(Event(reason=WEIGHED, message=message))
             case _:
                 pass
-    return tuple(events)
+    return tuple(sorted(events, key=lambda event: event.reason != UPDATED))
 
 
 def _scaled(each: ReplicaSet, count: int) -> Event:
@@ -59,16 +70,27 @@ def _scaled(each: ReplicaSet, count: int) -> Event:
     return Event(reason="ScalingReplicaSet", message=message)
 
 
+def of_analyses(seen: Observed, after: RolloutStatus) -> tuple[Event, ...]:
+    """What has become of the analyses."""
+    before = seen.rollout.status
+    return tuple(event for kind in _RUN_TYPES for event in _run(before, after, kind))
+
+
+def with_routes(events: tuple[Event, ...], routes: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The events, with what was written to the routers' objects before the weight that comes of it."""
+    at = next((index for index, event in enumerate(events) if event.reason == WEIGHED), 0)
+    return (*events[:at], *routes, *events[at:])
+
+
 def of_status(seen: Observed, roles: Roles, after: RolloutStatus, why: str) -> tuple[Event, ...]:
-    """What has changed; `why` says why a version became the stable one."""
+    """What has been decided; `why` says why a version became the stable one."""
     before = seen.rollout.status
     return (
-        *_aborted(before, after),
-        *_paused(before, after),
-        *_passed_over(before, after),
         *_completed(roles, before, after, why),
-        *_weight(before, after),
-        *(event for kind in _RUN_TYPES for event in _run(before, after, kind)),
+        *_aborted(before, after),
+        *_not_completed(seen, roles, after),
+        *_passed_over(before, after),
+        *_paused(before, after),
     )
 
 
@@ -95,9 +117,8 @@ def _paused(before: RolloutStatus, after: RolloutStatus) -> tuple[Event, ...]:
         reason = after.pause_conditions[0].reason
         told = why if why.startswith(reason) else reason
         return (Event(reason="RolloutPaused", message=f"Rollout is paused ({told})"),)
-    was_paused = before.controller_pause or before.pause_conditions
-    is_paused = after.controller_pause or after.pause_conditions
-    if was_paused and not is_paused and not after.abort:
+    # A human who resumes takes the conditions away, and need not be told.
+    if before.pause_conditions and not after.pause_conditions and after.aborted_at is None:
         return (Event(reason="RolloutResumed", message="Rollout is resumed"),)
     return ()
 
@@ -114,6 +135,13 @@ def _completed(roles: Roles, before: RolloutStatus, after: RolloutStatus, why: s
     if after.stable_rs != before.stable_rs:
         message = f"Rollout completed update to revision {number(roles)} ({after.stable_rs}): {why}"
         return (Event(reason="RolloutCompleted", message=message),)
+    return ()
+
+
+def _not_completed(seen: Observed, roles: Roles, after: RolloutStatus) -> tuple[Event, ...]:
+    if seen.rollout.spec.strategy.blue_green is not None and not after.stable_rs:
+        return ()  # a first deployment, of which upstream tells so for canaries alone
+    before = seen.rollout.status
     was, now = find(before.conditions, "Completed"), find(after.conditions, "Completed")
     if now is not None and now.status == "False" and (was is None or was.status != "False"):
         message = (
@@ -121,19 +149,6 @@ def _completed(roles: Roles, before: RolloutStatus, after: RolloutStatus, why: s
         )
         return (Event(reason="RolloutNotCompleted", message=message),)
     return ()
-
-
-def _weight(before: RolloutStatus, after: RolloutStatus) -> tuple[Event, ...]:
-    old, new = before.canary.weights, after.canary.weights
-    if new is None:
-        return ()
-    if old is None:
-        details = f"to {new.canary.weight}"
-    elif old.canary.weight != new.canary.weight:
-        details = f"from {old.canary.weight} to {new.canary.weight}"
-    else:
-        return ()
-    return (Event(reason="TrafficWeightUpdated", message=f"Traffic weight updated {details}"),)
 
 
 def _run(before: RolloutStatus, after: RolloutStatus, kind: RunType) -> tuple[Event, ...]:

@@ -101,7 +101,8 @@ def begin(seen: Observed, roles: Roles, now: datetime) -> Decision:
         told = events.skipped(seen, to_stable=True) if skipped else ()
         return Decision(status=_past_the_steps(seen, status), events=told)
     if revisions.within_rollback_window(seen, roles):
-        told = events.skipped(seen, to_stable=False)
+        runs = roles.new is not None and roles.new.desired > 0
+        told = events.skipped(seen, to_stable=False) if runs else ()
         return Decision(status=_at_once(seen, _past_the_steps(seen, status)), events=told)
     if revisions.within_scale_down_delay(seen, roles, now):
         return Decision(status=_at_once(seen, status))
@@ -140,6 +141,12 @@ def abort(seen: Observed, now: datetime, message: str = "") -> Decision:
     return Decision(status=status.model_copy(update=update), abort_message=message)
 
 
+def too_late(seen: Observed, now: datetime, message: str) -> Decision:
+    """Give the update up because it stood still for too long."""
+    told = Event(reason="RolloutAborted", message=message, type="Warning")
+    return replace(abort(seen, now, message), events=(told,))
+
+
 def gives_up(seen: Observed, decision: Decision) -> bool:
     """Whether it is aborted now: that is written before anything else is done, for what is done may fail."""
     return decision.status.abort and not seen.rollout.status.abort
@@ -150,7 +157,12 @@ def aborted(seen: Observed, roles: Roles, now: datetime) -> Decision:
     status = seen.rollout.status
     if roles.promoted or not status.stable_rs:
         return Decision(status=status.model_copy(update={"abort": False, "aborted_at": None}))
-    return abort(seen, now)
+    decision = abort(seen, now)
+    # What the analyses of a canary came to was told by the abort, if it was theirs.
+    canary = decision.status.canary.model_copy(
+        update={"current_step_analysis_run_status": None, "current_background_analysis_run_status": None}
+    )
+    return replace(decision, status=decision.status.model_copy(update={"canary": canary}))
 
 
 def overdue(seen: Observed, roles: Roles, now: datetime) -> str:
@@ -220,6 +232,7 @@ def finish(seen: Observed, roles: Roles, decision: Decision, acts: Acts, now: da
     status = status.model_copy(update={"phase": name, "message": message, "duration": record})
     told = (
         *events.of_actions(seen, acts.actions),
+        *events.of_analyses(seen, status),
         *decision.events,
         *events.of_status(seen, roles, status, decision.why),
     )
@@ -255,7 +268,7 @@ def not_created(seen: Observed, planned: Plan, message: str, now: datetime) -> P
     """The plan, told as what it came to where a ReplicaSet or Service that it needs was refused."""
     before = seen.rollout.status.conditions
     told = conditions.not_created(before, planned.status.conditions, message, now)
-    made = {"NewReplicaSetCreated", "BaselineCreated"}
+    made = {"NewReplicaSetCreated", "BaselineCreated", events.UPDATED}
     happened = [each for each in planned.events if each.reason not in made]
     said = conditions.find(told, "Progressing")
     if said is not None and said.reason == conditions.CREATE_ERROR and said not in before:

@@ -11,7 +11,7 @@ PASSED_OVER = "AnalysisPassedOver"
 
 def phase(rollout: Rollout, status: RolloutStatus, doubt: str = "") -> tuple[str, str]:
     """Phase and message of a rollout whose status is otherwise complete; `doubt` tells of its analyses."""
-    for condition in status.conditions:
+    for condition in sorted(status.conditions, key=lambda each: each.type != "InvalidSpec"):
         if condition.type == "InvalidSpec":
             return "Degraded", f"InvalidSpec: {condition.message}"
         if condition.reason in DEGRADED_REASONS:

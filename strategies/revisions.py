@@ -110,9 +110,11 @@ def number(roles: Roles) -> int:
 def bookkeeping(seen: Observed, roles: Roles) -> tuple[Action, ...]:
     """Create the ReplicaSet of the template, and keep the revision numbers."""
     revision = number(roles)
+    noted = seen.rollout.metadata.annotations.get(REVISION) == str(revision)
+    on_rollout = () if noted else (SetRevision(revision=revision),)
     if roles.new is None:
         name = f"{seen.rollout.metadata.name}-{seen.pod_hash}"
-        return (CreateReplicaSet(name=name, pod_hash=seen.pod_hash, revision=revision),)
+        return (CreateReplicaSet(name=name, pod_hash=seen.pod_hash, revision=revision), *on_rollout)
     if roles.new.revision != revision:
         # A version that comes back gets a new number; the old ones are remembered.
         history = [roles.new.annotations.get(REVISION_HISTORY, ""), str(roles.new.revision or "")]
@@ -120,10 +122,8 @@ def bookkeeping(seen: Observed, roles: Roles) -> tuple[Action, ...]:
             REVISION: str(revision),
             REVISION_HISTORY: ",".join(filter(None, history)) or None,
         }
-        return (AnnotateReplicaSet(name=roles.new.name, annotations=annotations),)
-    if seen.rollout.metadata.annotations.get(REVISION) != str(revision):
-        return (SetRevision(revision=revision),)
-    return ()
+        return (AnnotateReplicaSet(name=roles.new.name, annotations=annotations), *on_rollout)
+    return on_rollout
 
 
 def readiness(seen: Observed, roles: Roles) -> tuple[Action, ...]:

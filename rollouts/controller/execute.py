@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from analysis.templates import new_run, owner_reference
@@ -66,6 +66,10 @@ class Executor:
     store: Store
     rollout: Rollout
     seen: model.Observed
+    done: list[model.Action] = field(default_factory=list)
+    """What has been done so far."""
+    routes: list[model.Event] = field(default_factory=list)
+    """What was written to the objects of routers."""
 
     async def run(self, obj: Object, actions: tuple[model.Action, ...]) -> Done:
         """Do the actions in order and stop at the first that fails.
@@ -75,8 +79,11 @@ class Executor:
         """
         not_created = ""
         for action in actions:
+            if not_created and isinstance(action, model.SetRevision):
+                continue  # what could not be made is no revision yet
             try:
                 obj = await self._do(obj, action)
+                self.done.append(action)
             except (Invalid, Forbidden, NameTaken) as error:
                 match action:
                     case model.CreateReplicaSet(name=name):
@@ -100,9 +107,10 @@ class Executor:
             case model.CreateReplicaSet():
                 await self._create_replica_set(obj, action)
             case model.ScaleReplicaSet(name=name, replicas=replicas, desired_annotation=desired):
-                noted = {DESIRED_REPLICAS: str(desired)}
                 # What has no pods any more waits for no deadline: the next one is for another time.
-                over = {} if replicas else {SCALE_DOWN_DEADLINE: None}
+                kept = bool(replicas) or self.rollout.status.abort
+                noted = {DESIRED_REPLICAS: str(desired)}
+                over = {} if kept else {SCALE_DOWN_DEADLINE: None}
                 patch = {"metadata": {"annotations": noted | over}, "spec": {"replicas": replicas}}
                 await self._patch_replica_set(name, patch)
             case model.AnnotateReplicaSet(name=name, annotations=changed):
@@ -246,6 +254,7 @@ class Executor:
             try:
                 for wanted in router.render(self.rollout, objects, weights):
                     await self._write_route(wanted)
+                    self.routes.extend(_told_of_route(wanted, weights.canary))
             except RolloutsError as problem:
                 problems.append(problem)
         if problems:
@@ -299,6 +308,18 @@ class Executor:
             await self.client.delete(ANALYSIS_RUNS, name, self._namespace)
         except NotFound:
             return
+
+
+def _told_of_route(wanted: Object, weight: int) -> tuple[model.Event, ...]:
+    """What upstream tells of an object of a router that is made or changed: of Ingresses alone."""
+    if wanted["kind"] != "Ingress":
+        return ()
+    name = wanted["metadata"]["name"]
+    if wanted["metadata"].get("resourceVersion"):
+        message = f"Updating Ingress `{name}` to desiredWeight '{weight}'"
+        return (model.Event(reason="PatchingCanaryIngress", message=message),)
+    message = f"Creating canary ingress `{name}` with weight `{weight}`"
+    return (model.Event(reason="CreatingCanaryIngress", message=message),)
 
 
 def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -> Object:

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import strategies
-from rollouts.api.errors import InvalidSpec
-from rollouts.api.meta import Object, dump
+from rollouts.api.errors import InvalidSpec, RolloutsError
+from rollouts.api.meta import Object
 from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_status import RolloutDuration
 from rollouts.api.validation import parse, validate_rollout
@@ -16,7 +16,7 @@ from rollouts.controller.invalid import REASON, refused
 from rollouts.controller.labels import mine
 from rollouts.controller.observe import observe
 from rollouts.controller.reconciler import Clock, Key, KeysOf, controller_keys, key_of
-from rollouts.controller.status import write_status
+from rollouts.controller.status import form, write_status
 from rollouts.controller.workload import Resolved
 from rollouts.kube.client import Client
 from rollouts.kube.errors import Forbidden, Invalid
@@ -35,7 +35,9 @@ from rollouts.kube.resources import (
 from rollouts.kube.store import Store
 from rollouts.routers import ROUTERS
 from strategies.duration import ended
+from strategies.events import of_actions, with_routes
 from strategies.lifecycle import not_created
+from strategies.model import Event
 
 _LOOK_AGAIN = timedelta(seconds=20)
 """After which a refused rollout is looked at again, should something outside it have been mended."""
@@ -103,16 +105,25 @@ class RolloutReconciler:
         seen = observe(self._store, rollout, now, self._problems(obj, rollout, source), source.workload)
         plan = strategies.plan(seen, now)
         executor = Executor(client=self._client, store=self._store, rollout=rollout, seen=seen)
-        done = await executor.run(obj, plan.actions)
-        if done.not_created:
-            plan = not_created(seen, plan, done.not_created, now)
-        await write_status(self._client, ROLLOUTS, done.rollout, dump(plan.status))
-        for event in plan.events:
-            self._recorder.record(obj, event.reason, event.message, event.type)
+        try:
+            done = await executor.run(obj, plan.actions)
+            if done.not_created:
+                plan = not_created(seen, plan, done.not_created, now)
+            await write_status(self._client, ROLLOUTS, done.rollout, form(obj, plan.status))
+        except RolloutsError:
+            # What was done is not done again; what was decided is decided anew, and told then.
+            self._tell(obj, of_actions(seen, tuple(executor.done)), executor.routes)
+            raise
+        self._tell(obj, plan.events, executor.routes)
         record = ended(rollout.status, plan.status)
         if record is not None and self._on_end is not None:
             self._on_end(record)
         return plan.requeue_after
+
+    def _tell(self, obj: Object, events: tuple[Event, ...], routes: Iterable[Event]) -> None:
+        self._welcome(obj)
+        for event in with_routes(events, tuple(routes)):
+            self._recorder.record(obj, event.reason, event.message, event.type)
 
     def _problems(self, obj: Object, rollout: Rollout, source: Resolved) -> tuple[str, ...]:
         """What is wrong with the spec, or else with what it refers to.
@@ -133,6 +144,7 @@ class RolloutReconciler:
 
     async def _refuse(self, obj: Object, message: str, now: datetime) -> timedelta:
         if await write_status(self._client, ROLLOUTS, obj, refused(obj, message, now)):
+            self._welcome(obj)
             self._recorder.record(obj, REASON, message, "Warning")
         return _LOOK_AGAIN
 
@@ -141,6 +153,15 @@ class RolloutReconciler:
         key = key_of(obj)
         found = self._store.find(workload.BY_WORKLOAD, (key.namespace, resource.kind, key.name))
         return map(key_of, found)
+
+    def _welcome(self, obj: Object) -> None:
+        """Say once of a rollout that it is known; upstream says so of each whenever its controller starts."""
+        if not (obj.get("status") or {}).get("observedGeneration"):
+            metadata = obj["metadata"]
+            name = f"{metadata.get('namespace', '')}/{metadata['name']}"
+            self._recorder.record(
+                obj, "RolloutAddedToInformer", f"Rollout resource added to informer: {name}"
+            )
 
     def _of_pod(self, pod: Object) -> Iterable[Key]:
         namespace = pod["metadata"].get("namespace", "")

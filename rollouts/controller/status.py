@@ -1,6 +1,7 @@
 """The one write of status in a pass: the difference, and only onto the object that was seen."""
 
-from rollouts.api.meta import Object
+from rollouts.api.meta import Object, dump
+from rollouts.api.rollout_status import RolloutStatus
 from rollouts.kube.client import Client
 from rollouts.kube.resources import ROLLOUTS, Resource
 
@@ -19,6 +20,21 @@ def difference(before: Object, after: Object) -> Object:
         elif value != old or name not in before:
             patch[name] = value
     return patch
+
+
+def form(seen: Object, status: RolloutStatus) -> Object:
+    """A rollout's status as upstream writes it: with both strategies' halves, `abort` as a client left it.
+
+    Args:
+        seen: the whole object as the decision saw it.
+        status: the status to write.
+    """
+    body = dump(status)
+    if status.current_pod_hash:
+        body = {"blueGreen": {}, "canary": {}, **body}
+    if (seen.get("status") or {}).get("abort") is False:
+        body.setdefault("abort", False)
+    return body
 
 
 async def write_status(client: Client, resource: Resource, seen: Object, new_status: Object) -> bool:

@@ -148,7 +148,7 @@ def test_rollback_window_goes_back_without_steps(strategy):
     world.events.clear()
     runs = len(world.runs)
     world.ship("v1").until(done)
-    assert "SkipSteps: Rollback to active ReplicaSets within RollbackWindow" in world.events
+    assert not any(each.startswith("SkipSteps") for each in world.events), "told of what still runs alone"
     assert any(text.endswith("Rollback within window") for text in world.events)
     assert len(world.runs) == runs
 

@@ -87,9 +87,9 @@ def test_a_new_version_is_created_empty_with_the_next_number():
     world.ship("v2")
     (create,) = [action for action in world.plan().actions if isinstance(action, CreateReplicaSet)]
     assert (create.name, create.revision) == (f"web-{world.hash_of('v2')}", 2)
+    assert world.plan().actions[-1] == SetRevision(revision=2)
     world.reconcile()
     assert world.of("v2").desired == 0
-    assert SetRevision(revision=2) in world.plan().actions
 
 
 def test_numbers_only_grow():
