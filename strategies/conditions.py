@@ -124,8 +124,12 @@ def _words(draft: Draft, known: Conditions, now: datetime) -> tuple[Word | None,
     # A first deployment counts as completed before it is seen to be healthy.
     first = completed if draft.completed and not before.stable_rs else None
     healthy, available, over = _healthy(draft), _available(draft), _passed_over(draft, known)
-    if draft.paused:
+    # What the engine holds up, or no longer does, is told after what led to it; what a user does, before.
+    by_engine = draft.begins or before.pause_conditions or status.pause_conditions
+    if draft.paused and by_engine and not draft.seen.rollout.spec.paused:
         return (first, healthy, available, completed, progressing, paused, over)
+    if by_engine:
+        return (first, healthy, progressing, available, completed, paused, over)
     return (first, paused, healthy, progressing, available, completed, over)
 
 

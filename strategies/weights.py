@@ -19,8 +19,9 @@ def plan_weight(
         return ()
     total = position.total_weight(seen.rollout)
     if seen.weights is None:
-        # No canary route yet: it comes into being with no traffic, and a later pass gives it some.
-        return (SetWeight(canary=0, total=total),)
+        # No canary route yet: it comes into being with no traffic, and a later pass gives it some. A first
+        # deployment has nothing to send to either side.
+        return () if roles.stable is None else (SetWeight(canary=0, total=total),)
     goal = target(seen, roles, seen.weights, now, halted=halted)
     # What is known not to be in force is written again: a write that failed halfway left the routes apart.
     settled = seen.weights.verified is not False

@@ -337,6 +337,7 @@ def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -
             "labels": labels,
             "annotations": {
                 **{name: value for name, value in annotations.items() if name not in _NOT_COPIED},
+                DESIRED_REPLICAS: str(1 if rollout.spec.replicas is None else rollout.spec.replicas),
                 REVISION: str(action.revision),
             },
             "ownerReferences": [owner_reference(obj)],

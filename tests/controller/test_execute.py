@@ -94,7 +94,8 @@ async def test_a_replica_set_is_made_empty_owned_and_marked() -> None:
     assert made["spec"]["selector"] == {"matchLabels": labels}
     assert made["spec"]["template"]["metadata"]["labels"] == labels
     assert made["metadata"]["labels"] == labels
-    assert made["metadata"]["annotations"] == {"team": "shop", "rollout.argoproj.io/revision": "3"}
+    noted = {"rollout.argoproj.io/revision": "3", "rollout.argoproj.io/desired-replicas": "4"}
+    assert made["metadata"]["annotations"] == {"team": "shop", **noted}
     (owner,) = made["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"], owner["controller"]) == ("Rollout", "shop", True)
 
