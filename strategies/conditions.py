@@ -134,10 +134,10 @@ def _words(draft: Draft, known: Conditions, now: datetime) -> tuple[Word | None,
 
 
 def _paused(draft: Draft, known: Conditions) -> Word | None:
-    """Said from the first pause on; an abort leaves it as it is."""
+    """Said from the first pause on; what is aborted is not paused."""
     told = find(known, "Paused")
     was = told is not None and told.status == "True"
-    if draft.status.abort or was == draft.paused:
+    if was == draft.paused:
         return None
     return Word("Paused", _said(draft.paused), "RolloutPaused", "Rollout is paused")
 

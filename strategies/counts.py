@@ -18,7 +18,7 @@ from strategies.templates import HASH_LABEL
 def counted(seen: Observed, roles: Roles, status: RolloutStatus) -> RolloutStatus:
     """The status with everything filled in that is copied from the cluster."""
     sets, selector = roles.all, selector_text(seen.rollout.spec.selector)
-    status = _copied(seen, roles, status)
+    status = _copied(seen, status)
     if seen.rollout.spec.strategy.blue_green is not None and status.blue_green.active_selector:
         active = status.blue_green.active_selector
         serving = tuple(each for each in sets if each.pod_hash == active)
@@ -54,7 +54,7 @@ def _scaled(seen: Observed, roles: Roles, sets: tuple[ReplicaSet, ...]) -> tuple
     return (roles.stable,)
 
 
-def _copied(seen: Observed, roles: Roles, status: RolloutStatus) -> RolloutStatus:
+def _copied(seen: Observed, status: RolloutStatus) -> RolloutStatus:
     blue_green = seen.rollout.spec.strategy.blue_green
     if blue_green is not None:
         inner = status.blue_green.model_copy(
@@ -64,11 +64,11 @@ def _copied(seen: Observed, roles: Roles, status: RolloutStatus) -> RolloutStatu
             }
         )
         return status.model_copy(update={"blue_green": inner, "canary": CanaryStatus()})
-    canary = status.canary.model_copy(update={"weights": _weights(seen, roles)})
+    canary = status.canary.model_copy(update={"weights": _weights(seen)})
     return status.model_copy(update={"canary": canary, "blue_green": BlueGreenStatus()})
 
 
-def _weights(seen: Observed, roles: Roles) -> TrafficWeights | None:
+def _weights(seen: Observed) -> TrafficWeights | None:
     strategy = position.canary(seen.rollout)
     if strategy.traffic_routing is None or seen.weights is None:
         return None
@@ -76,12 +76,12 @@ def _weights(seen: Observed, roles: Roles) -> TrafficWeights | None:
         canary=WeightDestination(
             weight=seen.weights.canary,
             service_name=strategy.canary_service,
-            pod_template_hash=roles.new.pod_hash if roles.new is not None else "",
+            pod_template_hash=_selected(seen, strategy.canary_service),
         ),
         stable=WeightDestination(
             weight=seen.weights.stable,
             service_name=strategy.stable_service,
-            pod_template_hash=roles.stable.pod_hash if roles.stable is not None else "",
+            pod_template_hash=_selected(seen, strategy.stable_service),
         ),
         additional=tuple(
             WeightDestination(

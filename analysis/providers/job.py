@@ -102,7 +102,7 @@ class JobProvider:
             if condition["type"] == "Complete":
                 return self._ended(previous, "Successful", "")
             if condition["type"] == "Failed":
-                return self._ended(previous, "Failed", "")  # the Job itself says why; upstream says no more
+                return self._ended(previous, "Failed", str(condition.get("message") or ""))
         if problem := await self._image_problem(run, name):
             return self._ended(previous, "Inconclusive", problem)
         now = self._clock()

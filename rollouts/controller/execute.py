@@ -108,9 +108,8 @@ class Executor:
                 await self._create_replica_set(obj, action)
             case model.ScaleReplicaSet(name=name, replicas=replicas, desired_annotation=desired):
                 # What has no pods any more waits for no deadline: the next one is for another time.
-                kept = bool(replicas) or self.rollout.status.abort
                 noted = {DESIRED_REPLICAS: str(desired)}
-                over = {} if kept else {SCALE_DOWN_DEADLINE: None}
+                over = {} if replicas else {SCALE_DOWN_DEADLINE: None}
                 patch = {"metadata": {"annotations": noted | over}, "spec": {"replicas": replicas}}
                 await self._patch_replica_set(name, patch)
             case model.AnnotateReplicaSet(name=name, annotations=changed):
