@@ -94,7 +94,7 @@ def test_a_version_that_supersedes_another_begins_a_record_of_its_own(strategy):
 def test_to_give_a_version_up_for_the_stable_one_is_part_of_its_update(strategy):
     world = paused(deployed(strategy), "v2")
     began = world.status.duration.rollout_started_at
-    record = healthy(world.ship("v1")).status.duration
+    record = healthy(world.ship("v1")).run(2).status.duration  # the preview follows last
     assert (record.rollout_started_at, record.completion_status) == (began, "FastRolledBack")
     assert record.finished_at is not None
 
