@@ -57,14 +57,17 @@ class Draft:
         return bool(self.status.stable_rs) and self.status.stable_rs == self.status.current_pod_hash
 
     @property
-    def healthy(self) -> bool:
-        """Nothing is left to do, but perhaps to verify a blue/green that has switched.
-
-        Stricter than the phase, as upstream: no pod of the version is missing or too many, no older one of a
-        canary is left, and the preview of a blue/green is the version, too.
-        """
+    def done(self) -> bool:
+        """Nothing is left to do, but perhaps to verify a blue/green that has switched."""
         held = self.paused or self.status.abort
-        return not held and not phase.unserved(self.seen.rollout, self.status) and self._counted
+        return not held and not phase.unserved(self.seen.rollout, self.status)
+
+    @property
+    def healthy(self) -> bool:
+        """Stricter than the phase, as upstream: no pod of the version is missing or too many, no older one of
+        a canary is left, and the preview of a blue/green is the version, too.
+        """
+        return self.done and self._counted
 
     @property
     def _counted(self) -> bool:

@@ -228,7 +228,7 @@ def finish(seen: Observed, roles: Roles, decision: Decision, acts: Acts, now: da
     status = status.model_copy(update={"conditions": conditions.told(draft, now)})
     doubt = "; ".join(each.sentence for each in verdicts.in_doubt(seen, now))
     name, message = phase.phase(seen.rollout, status, doubt)
-    record = duration.told(seen, roles, status, now, done=draft.healthy)
+    record = duration.told(seen, roles, status, now, done=draft.done)
     status = status.model_copy(update={"phase": name, "message": message, "duration": record})
     told = (
         *events.of_actions(seen, acts.actions),

@@ -280,7 +280,7 @@ CASES: dict[str, tuple[Program, Break]] = {
         ),
     ),
     "no_defects": (program("nginx", routed(*CLIMB), SHIP), a_planner_that_raises),
-    "deployed": (program("nginx", routed(*CLIMB), SHIP), swap(canary, "_all_available", lambda *_: False)),
+    "deployed": (program("nginx", routed(*CLIMB), SHIP), swap(phase, "unfinished", lambda *_: "something")),
 }
 
 

@@ -14,9 +14,7 @@ PLAIN = ({"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}})
 
 
 def test_a_first_deployment_makes_the_canary_route_with_no_traffic():
-    world = World(strategy=routed(*PLAIN))
-    world.reconcile()
-    world.reconcile()
+    world = World(strategy=routed(*PLAIN)).run(3)
     assert world.weights is not None
     assert world.weight == 0
 
