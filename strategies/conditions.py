@@ -160,7 +160,8 @@ def _held(draft: Draft) -> Word | None:
         return Word("Progressing", "True", "FoundNewReplicaSet", message, touch=True)
     if before.aborted_at is not None and not draft.roles.promoted:
         return Word("Progressing", "Unknown", "RolloutRetry", "Retrying Rollout after abort", touch=True)
-    if draft.paused and not draft.completed:
+    # A pause of what is completed holds up nothing; but no deadline runs in it, either.
+    if draft.paused and (not draft.completed or current.reason == deadline.EXCEEDED):
         return Word("Progressing", "Unknown", "RolloutPaused", "Rollout is paused")
     if current.reason == "RolloutPaused":
         return Word("Progressing", "Unknown", "RolloutResumed", "Rollout is resumed", touch=True)

@@ -132,8 +132,8 @@ class Past:
 
 
 def portion(view: View, pod_hash: str) -> Fraction:
-    """How much of the traffic the controllers give a version; without a router, how many pods."""
-    if view.shares:
+    """How much of the traffic the controllers give a version; where versions share it, how many pods."""
+    if view.shares or view.selectors.get(view.front) == "":
         each = view.of(pod_hash)
         return Fraction(each.replicas if each is not None else 0)
     return view.reach.get(pod_hash, Fraction(0))

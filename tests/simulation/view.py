@@ -134,6 +134,11 @@ class View:
         return "blueGreen" in (self.spec.get("strategy") or {})
 
     @property
+    def front(self) -> str:
+        """The Service that users' requests reach by default."""
+        return NAMES[self.kind][0]
+
+    @property
     def shares(self) -> bool:
         """Whether versions share the requests by their pods: neither blue/green nor a router's weights."""
         return not self.routed and not self.switches

@@ -267,3 +267,11 @@ def test_what_counts_as_available_follows_the_spec_in_every_set_with_pods(strate
     world.ship("v2").until(lambda each: each.status.phase == "Paused").set(minReadySeconds=9).reconcile()
     assert (world.of("v1").min_ready_seconds, world.of("v2").min_ready_seconds) == (9, 9)
     assert not world.plan().actions
+
+
+def test_a_promoted_version_that_stood_still_too_long_is_paused_by_hand_and_not_degraded():
+    world = deployed(canary(), spec={"progressDeadlineSeconds": 30})
+    world.stuck.add("v1")
+    world.scale(12).until(lambda each: each.phase[0] == "Degraded", seconds=100)
+    world.set(paused=True).run(2)
+    assert world.phase == ("Paused", "manually paused")
