@@ -54,7 +54,7 @@ class Draft:
     @property
     def completed(self) -> bool:
         """The current version is the stable one."""
-        return bool(self.status.stable_rs) and self.status.stable_rs == self.status.current_pod_hash
+        return phase.promoted(self.status)
 
     @property
     def done(self) -> bool:

@@ -62,11 +62,11 @@ def unserved(rollout: Rollout, status: RolloutStatus) -> str:
     routed = canary is not None and canary.traffic_routing is not None
     if not routed and status.replicas > status.updated_replicas:
         return "old replicas are pending termination"
-    return "" if _promoted(status) else "waiting for all steps to complete"
+    return "" if promoted(status) else "waiting for all steps to complete"
 
 
 def _unverified(rollout: Rollout, status: RolloutStatus) -> str:
-    if _promoted(status):
+    if promoted(status):
         return ""
     blue_green, ref = rollout.spec.strategy.blue_green, status.blue_green.post_promotion_analysis_run_status
     is_judged = blue_green is not None and blue_green.post_promotion_analysis is not None
@@ -75,5 +75,6 @@ def _unverified(rollout: Rollout, status: RolloutStatus) -> str:
     return "waiting for post-promotion verification to complete"
 
 
-def _promoted(status: RolloutStatus) -> bool:
+def promoted(status: RolloutStatus) -> bool:
+    """Whether the current version is the stable one."""
     return bool(status.stable_rs) and status.stable_rs == status.current_pod_hash
