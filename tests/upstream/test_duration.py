@@ -42,6 +42,7 @@ async def record(walk: Walk) -> Object:
 
 async def ship(walk: Walk, version: int) -> None:
     """Another version, or one that was there before."""
+    await asyncio.sleep(1)  # which of two ReplicaSets came first is asked of times in whole seconds
     await walk.update(f'spec: {{template: {{metadata: {{annotations: {{version: "{version}"}}}}}}}}')
 
 
@@ -137,7 +138,6 @@ async def test_a_version_that_supersedes_another_begins_anew(walk: Walk, manifes
     await ship(walk, 2)
     await walk.phase("Paused")
     first = await record(walk)
-    await asyncio.sleep(1)
     await ship_and_promote(walk, 3)
     found = await record(walk)
     assert found["rolloutStartedAt"] != first["rolloutStartedAt"]

@@ -70,7 +70,15 @@ async def test_list_tells_each_change_of_each_rollout(walk: Walk) -> None:
     rows = [line.split() for line in said.out.splitlines() if "shop" in line.split()]
     assert all(row[0][:4].isdigit() for row in rows), "each with its time"
     assert in_order(" ".join(row[3] for row in rows), "Healthy", "Progressing", "Paused", "Healthy"), said.out
-    everywhere = await plugin(walk, "list", "rollouts", "--all-namespaces")
-    assert [walk.namespace, "shop", "Canary", "Healthy"] in [
-        line.split()[:4] for line in everywhere.out.splitlines()
-    ]
+
+
+async def test_list_tells_of_the_rollouts_of_all_namespaces(walk: Walk) -> None:
+    await walk.healthy(QUICK)
+
+    async def is_listed() -> bool:
+        everywhere = await plugin(walk, "list", "rollouts", "--all-namespaces")
+        rows = [line.split()[:4] for line in everywhere.out.splitlines()]
+        return [walk.namespace, "shop", "Canary", "Healthy"] in rows
+
+    # While test_pod_templates.py has a rollout with a quantity that the plugin cannot read, it lists none.
+    await walk.eventually(is_listed, "row in the list of all namespaces")

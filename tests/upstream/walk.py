@@ -87,6 +87,7 @@ class Walk:
         await self.plugin("retry", "rollout", self.name)
 
     async def restart(self) -> None:
+        await asyncio.sleep(1)  # restartAt has whole seconds; a pod of the same one is not older
         await self.plugin("restart", self.name)
 
     async def undo(self, revision: int) -> None:
