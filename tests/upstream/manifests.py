@@ -14,15 +14,19 @@ MISSING = "nginx:none"
 """An image that no node can pull."""
 
 
-def rollout(name: str, strategy: str, spec: str = "", container: str = "", *, app: str = "") -> str:
-    """A Rollout of one container: its strategy, and more of its spec and of the container, as YAML."""
+def rollout(
+    name: str, strategy: str, spec: str = "", container: str = "", *, app: str = "", pod: str = ""
+) -> str:
+    """A Rollout of one container: its strategy, and more of its spec, container and pods' spec, as YAML."""
     labels = {"app": app or name}
     only = {
         "name": app or name,
         "image": IMAGE,
+        "ports": [{"name": "http", "containerPort": 80, "protocol": "TCP"}],
         "resources": {"requests": {"memory": "16Mi", "cpu": "1m"}},
-        **_read(container),
+        **read(container),
     }
+    pods = {"containers": [only], **read(pod)}
     return yaml.safe_dump(
         {
             "apiVersion": "argoproj.io/v1alpha1",
@@ -30,9 +34,9 @@ def rollout(name: str, strategy: str, spec: str = "", container: str = "", *, ap
             "metadata": {"name": name},
             "spec": {
                 "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": {"containers": [only]}},
-                "strategy": _read(strategy),
-                **_read(spec),
+                "template": {"metadata": {"labels": labels}, "spec": pods},
+                "strategy": read(strategy),
+                **read(spec),
             },
         }
     )
@@ -57,8 +61,8 @@ def template(*names: str) -> str:
 
 def new_container(container: str, spec: str = "") -> str:
     """A patch of a rollout: its only container anew, and further fields of its spec."""
-    containers = {"template": {"spec": {"containers": [{"image": IMAGE, **_read(container)}]}}}
-    return yaml.safe_dump({"spec": {**containers, **_read(spec)}})
+    containers = {"template": {"spec": {"containers": [{"image": IMAGE, **read(container)}]}}}
+    return yaml.safe_dump({"spec": {**containers, **read(spec)}})
 
 
 def service(name: str, app: str = "") -> str:
@@ -76,7 +80,11 @@ apiVersion: argoproj.io/v1alpha1
 kind: AnalysisTemplate
 metadata: {name: sleep-job}
 spec:
-  args: [{name: duration, value: "1"}, {name: exit-code, value: "0"}, {name: count, value: "1"}]
+  args:
+  - {name: duration, value: "1"}
+  - {name: exit-code, value: "0"}
+  - {name: count, value: "1"}
+  - {name: rev, value: notset}
   metrics:
   - name: sleep-job
     count: "{{args.count}}"
@@ -85,6 +93,7 @@ spec:
         spec:
           backoffLimit: 0
           template:
+            metadata: {labels: {rev: "{{args.rev}}"}}
             spec:
               restartPolicy: Never
               containers:
@@ -93,8 +102,9 @@ spec:
                 command: [sh, -c, -x]
                 args: ["sleep {{args.duration}} && exit {{args.exit-code}}"]
 """
-"""An AnalysisTemplate whose Job lasts a while and ends as asked."""
+"""An AnalysisTemplate whose Job lasts a while and ends as its arguments say."""
 
 
-def _read(text: str) -> Object:
+def read(text: str) -> Object:
+    """Fields written as YAML; none of an empty text."""
     return dict(yaml.safe_load(text) or {})

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from rollouts.api.meta import Object
-from tests.upstream.canaries import SLEEP_JOB, rollout
+from tests.upstream.canaries import rollout
+from tests.upstream.manifests import SLEEP_JOB
 from tests.upstream.test_canary_scaledown import revised
 from tests.upstream.walk import Walk, hash_of
 

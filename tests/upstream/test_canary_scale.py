@@ -7,8 +7,9 @@ import pytest
 
 from rollouts.api.meta import Object
 from rollouts.kube.resources import ROLLOUTS, Resource
-from tests.upstream.canaries import SLEEP_JOB, new_version, rollout, routed
+from tests.upstream.canaries import new_version, rollout, routed
 from tests.upstream.conftest import UPSTREAM
+from tests.upstream.manifests import SLEEP_JOB
 from tests.upstream.walk import Walk
 
 pytestmark = pytest.mark.upstream

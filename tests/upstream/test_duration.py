@@ -53,6 +53,13 @@ async def ship_and_promote(walk: Walk, version: int) -> None:
     await walk.phase("Healthy")
 
 
+async def promote_two_versions(walk: Walk, manifest: str) -> None:
+    await walk.apply(manifest)
+    await ship(walk, 1)
+    await walk.phase("Healthy")
+    await ship_and_promote(walk, 2)
+
+
 @passing
 async def test_the_first_version_is_promoted(walk: Walk, manifest: str) -> None:
     await walk.healthy(manifest)
@@ -165,10 +172,7 @@ async def test_to_return_to_the_stable_version_ends_the_update_in_a_fast_rollbac
 
 
 async def test_to_return_to_a_version_that_still_runs_is_a_fast_rollback(walk: Walk) -> None:
-    await walk.apply(blue_green("still-runs", f"{BY_HAND}\nscaleDownDelaySeconds: 30"))
-    await ship(walk, 1)
-    await walk.phase("Healthy")
-    await ship_and_promote(walk, 2)
+    await promote_two_versions(walk, blue_green("still-runs", f"{BY_HAND}\nscaleDownDelaySeconds: 30"))
     await ship(walk, 3)
     await walk.phase("Paused")
     await ship(walk, 1)
@@ -190,10 +194,7 @@ windowed = pytest.mark.parametrize(
 
 @windowed
 async def test_to_return_within_the_window_is_a_fast_rollback(walk: Walk, manifest: str) -> None:
-    await walk.apply(manifest)
-    await ship(walk, 1)
-    await walk.phase("Healthy")
-    await ship_and_promote(walk, 2)
+    await promote_two_versions(walk, manifest)
     await ship(walk, 3)
     await walk.phase("Paused")
     await ship(walk, 1)
@@ -204,10 +205,7 @@ async def test_to_return_within_the_window_is_a_fast_rollback(walk: Walk, manife
 
 @windowed
 async def test_to_return_beyond_the_window_is_a_rollback(walk: Walk, manifest: str) -> None:
-    await walk.apply(manifest)
-    await ship(walk, 1)
-    await walk.phase("Healthy")
-    await ship_and_promote(walk, 2)
+    await promote_two_versions(walk, manifest)
     await ship_and_promote(walk, 3)
     await ship(walk, 4)
     await walk.phase("Paused")
