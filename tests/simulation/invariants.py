@@ -25,13 +25,24 @@ def no_traffic_without_pods(before: View, after: View, past: Past) -> Iterator[s
     """The controllers give no traffic to a revision that has no pod to take it."""
     if not after.author or after.replicas == 0:
         return
-    since, was = past.doubt(after.now), before.reach
-    if not any(before.ready.get(each) for each in was):
+    since = past.doubt(after.now)
+    if not any(before.ready.get(each) for each in before.reach):
         return  # there is nobody to take it from
-    for pod_hash, share in after.reach.items():
-        more = share > was.get(pod_hash, 0)
-        if more and pod_hash and not after.ready.get(pod_hash) and past.last_ready.get(pod_hash, -1) < since:
+    for pod_hash, share in _gains(before, after):
+        if pod_hash and not after.ready.get(pod_hash) and past.last_ready.get(pod_hash, -1) < since:
             yield f"{_percent(share)} of the traffic was given to {_name(after, pod_hash)}, which has no pod"
+
+
+def _gains(before: View, after: View) -> Iterator[tuple[str, Fraction]]:
+    """The revisions, by hash, that got a larger share of the traffic, and that share.
+
+    The share of baseline pods that somebody deleted reached nobody: stable gains nothing in taking it back.
+    """
+    was, beside = before.reach, before.beside or ""
+    lost = Fraction(0) if before.ready.get(beside) else was.get(beside, Fraction(0))
+    for pod_hash, share in after.reach.items():
+        if share > was.get(pod_hash, Fraction(0)) + (lost if pod_hash == after.stable else 0):
+            yield pod_hash, share
 
 
 def a_failed_revision_gains_nothing(before: View, after: View, past: Past) -> Iterator[str]:
@@ -107,11 +118,10 @@ def traffic_moves_to_enough_pods(before: View, after: View, past: Past) -> Itera
     since = past.doubt(after.now)
     if past.fell_at >= since or past.told_at > since or "" in before.selectors.values():
         return
-    was = before.reach
-    if not any(before.ready.get(each) for each in was):
+    if not any(before.ready.get(each) for each in before.reach):
         return  # anything is more than nothing
-    for pod_hash, share in after.reach.items():
-        if share <= was.get(pod_hash, 0) or not pod_hash:
+    for pod_hash, share in _gains(before, after):
+        if not pod_hash:
             continue
         back = pod_hash == before.stable or pod_hash in after.baselines
         needed = 1 if back or _sized_apart(before) else ceil(share * after.replicas)

@@ -53,6 +53,8 @@ def _kept_in_order(view: View) -> Iterator[str]:
             yield f"status says that the canary has {weight}, and the route says {view.weight}"
     if view.spec.get("paused"):
         return  # somebody may have deleted what a service selects, and holds the rollout
+    if not any(each.available for each in view.sets.values()):
+        return  # a service moves to pods that are available
     for service, pod_hash in view.selectors.items():
         if pod_hash and pod_hash not in view.sets and view.stable in view.sets:
             yield f"service {service} selects {pod_hash}, which has no ReplicaSet"
@@ -151,6 +153,8 @@ def _waiting(view: View, past: Past, broken: frozenset[str]) -> Iterator[str]:
     stuck = new.version in broken or view.spec.get("paused") or why == "stable does not start"
     # What is in doubt may lose requests, by a hand on the route, and gains none back by itself.
     less = _in_doubt(view) and view.weight is not None and view.weight < asked_weight(view)
+    # A route that is made anew gets weights once there is a stable version, which somebody may have deleted.
+    stuck = stuck or (view.weight is None and view.stable not in view.sets)
     if view.routed and view.weight != asked_weight(view) and not stuck and not less and view.replicas:
         yield f"the step asks for the weight {asked_weight(view)}, and the route has {view.weight}"
 

@@ -100,6 +100,7 @@ def compared(reason: str = "InconclusiveAnalysisRun", **more: Any) -> View:
             ),
             Past(),
         ),
+        (world(rollout(PAUSED, **PAUSE), sets={"new": NEW}, selectors={}, weight=None), Past()),
     ],
     ids=[
         "compared",
@@ -112,10 +113,16 @@ def compared(reason: str = "InconclusiveAnalysisRun", **more: Any) -> View:
         "paused by hand",
         "in doubt, and its weight taken by hand",
         "paused by hand, and an old version beyond the history has its pods still",
+        "paused, its stable version deleted, and its route made anew",
     ],
 )
 def test_what_the_last_intent_asks_for_is_accepted(view: View, past: Past) -> None:
     assert list(at_rest(view, past, frozenset())) == []
+
+
+def test_a_service_waits_for_pods_that_are_available_whatever_it_selects() -> None:
+    none = promoted(sets={"new": replace(NEW, available=0)}, selectors={"shop-stable": "gone"})
+    assert list(at_rest(none, Past(), frozenset({"v2"}))) == []
 
 
 @pytest.mark.parametrize(
