@@ -68,8 +68,10 @@ def _advance(seen: Observed, roles: Roles, new: ReplicaSet, now: datetime) -> De
     if active(seen, new):
         why = _why_promote(seen, roles, now)
         return lifecycle.promote(seen, why) if why else Decision(status=status)
-    if status.promote_full or status.blue_green.scale_up_preview_check_point:
+    if _may_go(seen):
         return Decision(status=status)
+    held = status.blue_green.model_copy(update={"scale_up_preview_check_point": False})
+    status = status.model_copy(update={"blue_green": held})
     if not _previewed(seen, new, now):
         return Decision(status=status)
     return _wait_for_promotion(seen, status, now)
@@ -89,6 +91,14 @@ def _wait_for_promotion(seen: Observed, status: RolloutStatus, now: datetime) ->
     if waited.over:
         return Decision(status=waited.status.model_copy(update={"blue_green": go}))
     return Decision(status=waited.status, requeue_after=waited.requeue_after)
+
+
+def _may_go(seen: Observed) -> bool:
+    """Whether it is decided that users get the new version; an analysis asked for since then comes first."""
+    status = seen.rollout.status
+    asked, run = _strategy(seen).pre_promotion_analysis, status.blue_green.pre_promotion_analysis_run_status
+    decided = status.blue_green.scale_up_preview_check_point and (asked is None or run is not None)
+    return status.promote_full or decided
 
 
 def _previewed(seen: Observed, new: ReplicaSet, now: datetime) -> bool:
@@ -211,8 +221,7 @@ def _target(seen: Observed, roles: Roles) -> ReplicaSet | None:
         return roles.stable
     if new is None or roles.stable is None:
         return new
-    may_go = status.promote_full or status.blue_green.scale_up_preview_check_point
-    if active(seen, new) or (may_go and saturated(seen, new)):
+    if active(seen, new) or (_may_go(seen) and saturated(seen, new)):
         return new
     # What an earlier update had switched to, and was superseded before it proved itself, gives way too.
     return roles.stable

@@ -119,6 +119,18 @@ def test_analysis_before_the_switch_needs_a_complete_preview_and_gates_it():
     world.until(done)
 
 
+def test_an_analysis_before_the_switch_that_is_asked_for_once_the_switch_is_decided_gates_it_all_the_same():
+    world = deployed(blue_green(previewReplicaCount=1))
+    world.ship("v2").until(lambda each: each.status.blue_green.scale_up_preview_check_point)
+    assert world.selected("web-active") == "v1"
+    world.strategy = blue_green(prePromotionAnalysis=GATE)
+    world.set().run(60)
+    assert world.runs[f"web-{world.hash_of('v2')}-2-pre"].phase == "Running"
+    assert world.selected("web-active") == "v1"
+    world.verdicts["v2"] = "Successful"
+    world.until(done)
+
+
 @pytest.mark.parametrize("phase", ["Failed", "Error"])
 def test_a_preview_that_fails_its_analysis_never_becomes_active(phase):
     world = deployed(blue_green(prePromotionAnalysis=GATE))
