@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from rollouts.api.rollout_status import RolloutStatus
 from strategies import (
+    affinity,
     analyses,
     conditions,
     counts,
@@ -59,6 +60,7 @@ def keeping(seen: Observed, roles: Roles) -> tuple[Action, ...]:
         *workload.kept(seen, roles),
         *revisions.bookkeeping(seen, roles),
         *revisions.readiness(seen, roles),
+        *affinity.plan_affinity(seen, roles),
         *ephemeral.plan_metadata(seen, roles),
     )
 

@@ -44,6 +44,8 @@ class ReplicaSet:
     """The message of its ReplicaFailure condition, as when a quota refuses pods."""
     min_ready_seconds: int = 0
     """How long a pod of it must be ready to count as available."""
+    affinity: Object = field(default_factory=dict)
+    """Of its pods, with what the engine added; `template` is as its author wrote it."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -185,6 +187,14 @@ class SetMinReady:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetAffinity:
+    """Give the pods of a ReplicaSet that are still to come this affinity."""
+
+    name: str
+    affinity: Object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetPodMetadata:
     """Give the pods of a ReplicaSet, to come and there, what their role asks for; None removes a key."""
 
@@ -323,6 +333,7 @@ Action = (
     | ScaleReplicaSet
     | AnnotateReplicaSet
     | SetMinReady
+    | SetAffinity
     | SetPodMetadata
     | DeleteReplicaSet
     | CreateBaseline

@@ -6,7 +6,12 @@ from rollouts.api.errors import InvalidSpec
 from rollouts.api.paths import wrong
 from rollouts.api.pod_template_rules import role_problems, selector_problems, template_problems
 from rollouts.api.rollout import BlueGreenStrategy, Rollout
-from rollouts.api.strategy_rules import analysis_reference_problems, canary_problems, int_or_percent
+from rollouts.api.strategy_rules import (
+    analysis_reference_problems,
+    anti_affinity_problems,
+    canary_problems,
+    int_or_percent,
+)
 
 DEFAULT_REVISION_HISTORY = 10
 DEFAULT_PROGRESS_DEADLINE = 600
@@ -68,6 +73,7 @@ def _blue_green_problems(rollout: Rollout, strategy: BlueGreenStrategy) -> Itera
             " but two different services are required."
         )
         yield wrong(f"{path}.activeService", message, strategy.active_service)
+    yield from anti_affinity_problems(strategy.anti_affinity, f"{path}.antiAffinity")
     history = rollout.spec.revision_history_limit
     history = DEFAULT_REVISION_HISTORY if history is None else history
     limit = strategy.scale_down_delay_revision_limit

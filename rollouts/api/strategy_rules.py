@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from rollouts.api.baseline_rules import baseline_problems
 from rollouts.api.canary import (
     AnalysisRunArgument,
+    AntiAffinity,
     CanaryStep,
     CanaryStrategy,
     ReplicaProgressThreshold,
@@ -68,14 +69,7 @@ def canary_problems(rollout: Rollout, canary: CanaryStrategy) -> Iterator[Invali
         yield wrong(f"{_PATH}.stableService", message, canary.stable_service)
     yield from routing_problems(canary)
     yield from _scale_problems(canary)
-    if canary.anti_affinity is not None:
-        given = (
-            canary.anti_affinity.preferred_during_scheduling_ignored_during_execution,
-            canary.anti_affinity.required_during_scheduling_ignored_during_execution,
-        )
-        if given.count(None) != 1:
-            message = "AntiAffinity must have exactly one strategy listed"
-            yield wrong(f"{_PATH}.antiAffinity", message, 2 - given.count(None))
+    yield from anti_affinity_problems(canary.anti_affinity, f"{_PATH}.antiAffinity")
     if canary.analysis is not None:
         yield from analysis_reference_problems(canary.analysis, f"{_PATH}.analysis")
         start = canary.analysis.starting_step
@@ -86,6 +80,19 @@ def canary_problems(rollout: Rollout, canary: CanaryStrategy) -> Iterator[Invali
         yield from _step_problems(canary, step, f"{_PATH}.steps[{index}]")
     yield from evidence_problems(canary)
     yield from baseline_problems(canary)
+
+
+def anti_affinity_problems(asked: AntiAffinity | None, path: str) -> Iterator[InvalidSpec]:
+    """List what is wrong with how the pods of two versions keep off each other."""
+    if asked is None:
+        return
+    given = (
+        asked.preferred_during_scheduling_ignored_during_execution,
+        asked.required_during_scheduling_ignored_during_execution,
+    )
+    if given.count(None) != 1:
+        message = "AntiAffinity must have exactly one strategy listed"
+        yield wrong(path, message, 2 - given.count(None))
 
 
 def _surge_problems(canary: CanaryStrategy) -> Iterator[InvalidSpec]:

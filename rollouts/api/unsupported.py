@@ -28,8 +28,6 @@ _SOURCE = (
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "Rollout": (
-        ".spec.strategy.blueGreen.antiAffinity",
-        ".spec.strategy.canary.antiAffinity",
         ".spec.strategy.canary.pingPong",
         ".spec.strategy.canary.steps[].experiment",
         ".spec.strategy.canary.steps[].plugin",

@@ -7,7 +7,7 @@ from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.meta import Object
 from rollouts.client.errors import Refused
 from rollouts.client.rollout_view import REVISION, RolloutView
-from strategies import ephemeral
+from strategies import affinity, ephemeral
 
 POD_HASH = "rollouts-pod-template-hash"
 
@@ -38,9 +38,10 @@ def find(rollout: RolloutView, replica_sets: Iterable[Object], revision: int = 0
 
 
 def template_of(replica_set: Object) -> Object:
-    """The pod template as its author wrote it: without the hash label and the metadata that a role adds."""
+    """The pod template as its author wrote it: without what the engine added to it."""
     annotations = replica_set["metadata"].get("annotations") or {}
-    template: Object = deepcopy(ephemeral.without(replica_set["spec"]["template"], annotations))
+    live = ephemeral.without(replica_set["spec"]["template"], annotations)
+    template: Object = deepcopy(affinity.without(live))
     metadata = template.get("metadata") or {}
     labels = metadata.get("labels") or {}
     labels.pop(POD_HASH, None)

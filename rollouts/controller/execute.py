@@ -38,7 +38,7 @@ from rollouts.kube.resources import (
     Resource,
 )
 from rollouts.kube.store import Store
-from strategies import ephemeral, model
+from strategies import affinity, ephemeral, model
 
 _NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
 """Annotations of the rollout that its ReplicaSets do not get."""
@@ -116,6 +116,9 @@ class Executor:
                 await self._patch_replica_set(name, {"metadata": {"annotations": dict(changed)}})
             case model.SetMinReady(name=name, seconds=seconds):
                 await self._patch_replica_set(name, {"spec": {"minReadySeconds": seconds}})
+            case model.SetAffinity(name=name, affinity=wanted):
+                patch = {"spec": {"template": {"spec": {"affinity": affinity.replacing(wanted)}}}}
+                await self._patch_replica_set(name, patch)
             case model.SetPodMetadata():
                 await self._set_pod_metadata(action)
             case model.DeleteReplicaSet(name=name):
@@ -327,6 +330,9 @@ def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -
     metadata = template.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), POD_HASH: action.pod_hash}
     annotations: Mapping[str, str] = obj["metadata"].get("annotations") or {}
+    pods = {**(template.get("spec") or {})}
+    if wanted := affinity.beside_stable(rollout, action.pod_hash):
+        pods["affinity"] = wanted
     return {
         "apiVersion": REPLICA_SETS.api_version,
         "kind": REPLICA_SETS.kind,
@@ -345,6 +351,6 @@ def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -
             "replicas": 0,
             "minReadySeconds": rollout.spec.min_ready_seconds,
             "selector": selector(rollout, action.pod_hash),
-            "template": {**template, "metadata": {**metadata, "labels": labels}},
+            "template": {**template, "metadata": {**metadata, "labels": labels}, "spec": pods},
         },
     }

@@ -23,7 +23,7 @@ from rollouts.controller.labels import (
 from rollouts.kube.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, SERVICES
 from rollouts.kube.store import Store
 from rollouts.routers import Router
-from strategies import ephemeral
+from strategies import affinity, ephemeral
 from strategies.model import AnalysisRun, Milestone, Observed, Pod, ReplicaSet, RunType, Service, Workload
 from strategies.revisions import current_hash
 
@@ -78,12 +78,13 @@ def _replica_set(obj: Object) -> ReplicaSet:
     metadata = obj["metadata"]
     annotations = metadata.get("annotations") or {}
     status = obj.get("status") or {}
+    template = obj["spec"].get("template") or {}
     return ReplicaSet(
         name=metadata["name"],
         uid=metadata["uid"],
         pod_hash=(metadata.get("labels") or {}).get(POD_HASH, ""),
         revision=_whole(annotations.get(REVISION)) or 0,
-        template=ephemeral.without(obj["spec"].get("template") or {}, annotations),
+        template=affinity.without(ephemeral.without(template, annotations)),
         created=parse_time(metadata["creationTimestamp"]),
         desired=obj["spec"].get("replicas", 1),
         current=status.get("replicas", 0),
@@ -93,6 +94,7 @@ def _replica_set(obj: Object) -> ReplicaSet:
         scale_down_deadline=_time(annotations.get(SCALE_DOWN_DEADLINE)),
         failure=_failure(status),
         min_ready_seconds=obj["spec"].get("minReadySeconds", 0),
+        affinity=(template.get("spec") or {}).get("affinity") or {},
         annotations=annotations,
     )
 

@@ -73,6 +73,7 @@ METRICS_ELSEWHERE = ("AnalysisRun", "ClusterAnalysisTemplate")
 """Their metrics are an AnalysisTemplate's, and in full only in the example of that."""
 BLUE_GREEN = ".spec.strategy.blueGreen"
 CANARY = ".spec.strategy.canary"
+KEEP_OFF = "preferredDuringSchedulingIgnoredDuringExecution.weight"
 METRIC = ".spec.metrics[]"
 MEASURED = {
     *under(METRIC, "name interval initialDelay count successCondition failureCondition failureLimit"),
@@ -137,10 +138,12 @@ ACTED_ON: dict[str, set[str]] = {
         *under(BLUE_GREEN, "activeService previewService previewReplicaCount maxUnavailable"),
         *under(BLUE_GREEN, "autoPromotionEnabled autoPromotionSeconds"),
         *under(BLUE_GREEN, "scaleDownDelaySeconds scaleDownDelayRevisionLimit abortScaleDownDelaySeconds"),
+        *under(f"{BLUE_GREEN}.antiAffinity", KEEP_OFF),
         *under(f"{BLUE_GREEN}.activeMetadata", "labels annotations"),
         *under(f"{BLUE_GREEN}.previewMetadata", "labels annotations"),
         *analysis(f"{BLUE_GREEN}.prePromotionAnalysis"),
         *analysis(f"{BLUE_GREEN}.postPromotionAnalysis"),
+        *under(f"{CANARY}.antiAffinity", KEEP_OFF),
         *under(f"{CANARY}.canaryMetadata", "labels annotations"),
         *under(f"{CANARY}.stableMetadata", "labels annotations"),
         *under(CANARY, "canaryService stableService maxSurge maxUnavailable dynamicStableScale"),

@@ -282,6 +282,24 @@ async def test_the_labels_of_a_role_come_to_pods_and_template_alike_and_go_again
 
 
 @virtually
+async def test_pods_to_come_keep_off_the_stable_ones_as_the_strategy_asks() -> None:
+    place = await Place.make()
+    await place.do(CREATE)
+    term = {"topologyKey": "host"}
+    for terms in (
+        {"requiredDuringSchedulingIgnoredDuringExecution": [term]},
+        {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term}]},
+    ):
+        wanted = {"podAntiAffinity": terms}
+        await place.do(model.SetAffinity(name="shop-abc", affinity=wanted))
+        made = await place.client.get(REPLICA_SETS, "shop-abc", "default")
+        assert made["spec"]["template"]["spec"]["affinity"] == wanted
+    await place.do(model.SetAffinity(name="shop-abc", affinity={}))
+    made = await place.client.get(REPLICA_SETS, "shop-abc", "default")
+    assert "affinity" not in made["spec"]["template"]["spec"]
+
+
+@virtually
 async def test_what_is_written_on_the_rollout_is_what_the_status_may_follow() -> None:
     place = await Place.make()
     done = await place.do(model.SetReplicas(replicas=3), model.SetRevision(revision=9))

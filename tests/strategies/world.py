@@ -10,6 +10,7 @@ from rollouts.api.rollout import Rollout
 from rollouts.api.rollout_status import RolloutStatus
 from rollouts.api.weights import Weights
 from strategies import plan, safety
+from strategies.affinity import beside_stable
 from strategies.ephemeral import ANNOTATION as EPHEMERAL
 from strategies.model import (
     Action,
@@ -28,6 +29,7 @@ from strategies.model import (
     ReplicaSet,
     ScaleReplicaSet,
     Service,
+    SetAffinity,
     SetMilestone,
     SetMinReady,
     SetPodMetadata,
@@ -321,7 +323,10 @@ class World:
                     template=template(self.version),
                     created=self.now,
                     min_ready_seconds=self.rollout.spec.min_ready_seconds,
+                    affinity=beside_stable(self.rollout, action.pod_hash),
                 )
+            case SetAffinity(name=name, affinity=affinity):
+                self.sets[name] = replace(self.sets[name], affinity=affinity)
             case SetMinReady(name=name, seconds=seconds):
                 self.sets[name] = replace(self.sets[name], min_ready_seconds=seconds)
             case SetPodMetadata(name=name, mark=mark):

@@ -5,7 +5,7 @@ import yaml
 
 from tests.upstream.conftest import UPSTREAM
 from tests.upstream.manifests import IMAGE, rollout
-from tests.upstream.walk import Walk
+from tests.upstream.walk import Walk, hash_of
 
 pytestmark = pytest.mark.upstream
 
@@ -32,6 +32,38 @@ data: {game.properties: "player.maximum-lives=5"}
     (pod, _) = await walk.pods(1)
     (volume,) = [each for each in pod["spec"]["volumes"] if "configMap" in each]
     assert volume["configMap"]["items"] == items
+
+
+@pytest.mark.parametrize("field", ["required", "preferred"])
+async def test_pods_of_a_version_under_way_keep_off_the_nodes_of_the_stable_ones(
+    walk: Walk, field: str
+) -> None:
+    """Each version's pods have a rule against the version that was stable before it, the first ones none."""
+    field = f"{field}DuringSchedulingIgnoredDuringExecution"
+    how = {"weight": 9} if field.startswith("preferred") else {}
+    strategy = {"antiAffinity": {field: how}, "steps": [{"setWeight": 50}, {"pause": {}}]}
+    await walk.healthy(rollout("keeps-off", yaml.safe_dump({"canary": strategy})))
+    assert await _rules(walk, 1, field) == []
+    for revision in (2, 3):
+        await walk.update()
+        await walk.phase("Paused")
+        stable = hash_of(await walk.replica_set(revision - 1))
+        assert await _rules(walk, revision, field) == [[stable]]
+        await walk.promote(full=True)
+        await walk.phase("Healthy")
+    await walk.undo(1)
+    await walk.phase("Paused")
+    assert await _rules(walk, 4, field) == [[hash_of(await walk.replica_set(3))]]
+
+
+async def _rules(walk: Walk, revision: int, field: str) -> list[list[str]]:
+    """The pod hashes that a pod of a revision keeps off."""
+    (pod,) = await walk.pods(revision)
+    terms = ((pod["spec"].get("affinity") or {}).get("podAntiAffinity") or {}).get(field) or []
+    found = [each.get("podAffinityTerm", each) for each in terms]
+    assert all(each["topologyKey"] == "kubernetes.io/hostname" for each in found)
+    assert all(each["namespaces"] == [walk.namespace] for each in found)
+    return [each["labelSelector"]["matchExpressions"][0]["values"] for each in found]
 
 
 async def test_resources_that_are_no_quantity_are_dropped_by_upstream_and_told_of_by_us(walk: Walk) -> None:
