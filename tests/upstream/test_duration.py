@@ -42,11 +42,11 @@ async def record(walk: Walk) -> Object:
 
 async def ship(walk: Walk, version: int) -> None:
     """Another version, or one that was there before."""
-    await asyncio.sleep(1)  # which of two ReplicaSets came first is asked of times in whole seconds
     await walk.update(f'spec: {{template: {{metadata: {{annotations: {{version: "{version}"}}}}}}}}')
 
 
 async def ship_and_promote(walk: Walk, version: int) -> None:
+    await asyncio.sleep(1)  # which of two ReplicaSets came first is asked of times in whole seconds
     await ship(walk, version)
     await walk.phase("Paused")
     await walk.promote()
