@@ -140,7 +140,8 @@ async def main(kubeconfig: str, *, with_processes: bool) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({standing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         standing.cancel()
-        await asyncio.gather(standing, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await standing  # which tells why it ended by itself, if it did
     finally:
         await client.close()
 

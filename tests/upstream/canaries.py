@@ -9,7 +9,9 @@ from tests.upstream.manifests import IMAGE, read, service
 def rollout(name: str, canary: str, spec: str = "", pod: str = "", container: str = "") -> str:
     """A Rollout; YAML of its strategy, and more of its spec, of its pods' spec and of their container."""
     strategy = yaml.safe_dump({"canary": read(canary)})
-    return manifests.rollout(name, strategy, spec, container, pod=pod)
+    # As upstream's own, whose pod hashes stand in its tests.
+    only = {"resources": {"requests": {"memory": "16Mi", "cpu": "5m"}}, **read(container)}
+    return manifests.rollout(name, strategy, spec, yaml.safe_dump(only), pod=pod)
 
 
 def routed(name: str, canary: str, spec: str = "", pod: str = "", container: str = "") -> str:
