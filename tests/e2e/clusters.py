@@ -109,10 +109,13 @@ class Real:
         self._port = int(said)
 
     def down(self) -> None:
-        """End the node, and with it all pods."""
+        """End the node, and with it all pods; it must not have ended before."""
         if self._node is not None:
+            ended = self._node.poll()
             self._node.terminate()
             self._node.communicate(timeout=30)
+            said = (self.home / "node.log").read_text()[-2000:]
+            assert ended is None, f"the node ended by itself, with status {ended}: {said}"
 
     @property
     def ingress(self) -> str:

@@ -20,6 +20,7 @@ _RECORDS = bool(os.environ.get("ROLLOUTS_TEST_RECORD"))
 _SETTLED = 8.0
 _LIMIT = 40.0
 _PLUGIN_LIMIT = 90.0
+_LAST_WORDS = 5.0
 """Seconds."""
 
 _MASKS = (
@@ -45,7 +46,10 @@ class Said(NamedTuple):
 
 
 async def plugin(walk: Walk, *words: str, ends_after: float = 0) -> Said:
-    """`kubectl argo rollouts WORDS` in the namespace of a walk; with Ctrl-C after so many seconds, if any."""
+    """`kubectl argo rollouts WORDS` in the namespace of a walk; with Ctrl-C after so many seconds, if any.
+
+    One that goes on after a Ctrl-C, as `list --watch` does at times, is killed: what it printed counts.
+    """
     process = await asyncio.create_subprocess_exec(
         str(walk.peers / "kubectl-argo-rollouts"),
         *words,
@@ -55,12 +59,16 @@ async def plugin(walk: Walk, *words: str, ends_after: float = 0) -> Said:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    later, ends = asyncio.get_running_loop().call_later, []
     if ends_after:
-        asyncio.get_running_loop().call_later(ends_after, process.send_signal, signal.SIGINT)
+        ends.append(later(ends_after, process.send_signal, signal.SIGINT))
+        ends.append(later(ends_after + _LAST_WORDS, process.kill))
     try:
         async with asyncio.timeout(_PLUGIN_LIMIT):
             out, err = await process.communicate()
     finally:
+        for each in ends:
+            each.cancel()
         if process.returncode is None:
             process.kill()
             await process.wait()
