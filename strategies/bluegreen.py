@@ -70,8 +70,7 @@ def _advance(seen: Observed, roles: Roles, new: ReplicaSet, now: datetime) -> De
         return lifecycle.promote(seen, why) if why else Decision(status=status)
     if _may_go(seen):
         return Decision(status=status)
-    held = status.blue_green.model_copy(update={"scale_up_preview_check_point": False})
-    status = status.model_copy(update={"blue_green": held})
+    status = _decided(status, go=False)
     if not _previewed(seen, new, now):
         return Decision(status=status)
     return _wait_for_promotion(seen, status, now)
@@ -81,16 +80,20 @@ def _wait_for_promotion(seen: Observed, status: RolloutStatus, now: datetime) ->
     """The preview is up and its analysis is good: pause if asked to, then remember that it may go on."""
     strategy = _strategy(seen)
     seconds = strategy.auto_promotion_seconds
-    go = status.blue_green.model_copy(update={"scale_up_preview_check_point": True})
     if strategy.auto_promotion_enabled is False:
         waited = pauses.wait(status, pauses.BLUE_GREEN, None, now)
     elif seconds > 0:
         waited = pauses.wait(status, pauses.BLUE_GREEN, timedelta(seconds=seconds), now)
     else:
-        return Decision(status=status.model_copy(update={"blue_green": go}))
+        return Decision(status=_decided(status, go=True))
     if waited.over:
-        return Decision(status=waited.status.model_copy(update={"blue_green": go}))
+        return Decision(status=_decided(waited.status, go=True))
     return Decision(status=waited.status, requeue_after=waited.requeue_after)
+
+
+def _decided(status: RolloutStatus, *, go: bool) -> RolloutStatus:
+    check_point = status.blue_green.model_copy(update={"scale_up_preview_check_point": go})
+    return status.model_copy(update={"blue_green": check_point})
 
 
 def _may_go(seen: Observed) -> bool:

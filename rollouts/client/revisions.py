@@ -7,7 +7,7 @@ from rollouts.api.baseline import BASELINE_OF
 from rollouts.api.meta import Object
 from rollouts.client.errors import Refused
 from rollouts.client.rollout_view import REVISION, RolloutView
-from strategies import affinity, ephemeral
+from strategies.authored import authored
 
 POD_HASH = "rollouts-pod-template-hash"
 
@@ -40,8 +40,7 @@ def find(rollout: RolloutView, replica_sets: Iterable[Object], revision: int = 0
 def template_of(replica_set: Object) -> Object:
     """The pod template as its author wrote it: without what the engine added to it."""
     annotations = replica_set["metadata"].get("annotations") or {}
-    live = ephemeral.without(replica_set["spec"]["template"], annotations)
-    template: Object = deepcopy(affinity.without(live))
+    template: Object = deepcopy(authored(replica_set["spec"]["template"], annotations))
     metadata = template.get("metadata") or {}
     labels = metadata.get("labels") or {}
     labels.pop(POD_HASH, None)

@@ -38,7 +38,7 @@ from rollouts.kube.resources import (
     Resource,
 )
 from rollouts.kube.store import Store
-from strategies import affinity, ephemeral, model
+from strategies import affinity, ephemeral, model, replicas
 
 _NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
 """Annotations of the rollout that its ReplicaSets do not get."""
@@ -107,8 +107,8 @@ class Executor:
             case model.CreateReplicaSet():
                 await self._create_replica_set(obj, action)
             case model.ScaleReplicaSet(name=name, replicas=replicas, desired_annotation=desired):
-                # What has no pods any more waits for no deadline: the next one is for another time.
                 noted = {DESIRED_REPLICAS: str(desired)}
+                # What has no pods any more waits for no deadline: the next one is for another time.
                 over = {} if replicas else {SCALE_DOWN_DEADLINE: None}
                 patch = {"metadata": {"annotations": noted | over}, "spec": {"replicas": replicas}}
                 await self._patch_replica_set(name, patch)
@@ -116,8 +116,8 @@ class Executor:
                 await self._patch_replica_set(name, {"metadata": {"annotations": dict(changed)}})
             case model.SetMinReady(name=name, seconds=seconds):
                 await self._patch_replica_set(name, {"spec": {"minReadySeconds": seconds}})
-            case model.SetAffinity(name=name, affinity=wanted):
-                patch = {"spec": {"template": {"spec": {"affinity": affinity.replacing(wanted)}}}}
+            case model.SetAffinity(name=name, affinity=keeps_off):
+                patch = {"spec": {"template": {"spec": {"affinity": affinity.replacing(keeps_off)}}}}
                 await self._patch_replica_set(name, patch)
             case model.SetPodMetadata():
                 await self._set_pod_metadata(action)
@@ -331,8 +331,8 @@ def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -
     labels = {**(metadata.get("labels") or {}), POD_HASH: action.pod_hash}
     annotations: Mapping[str, str] = obj["metadata"].get("annotations") or {}
     pods = {**(template.get("spec") or {})}
-    if wanted := affinity.beside_stable(rollout, action.pod_hash):
-        pods["affinity"] = wanted
+    if keeps_off := affinity.beside_stable(rollout, action.pod_hash):
+        pods["affinity"] = keeps_off
     return {
         "apiVersion": REPLICA_SETS.api_version,
         "kind": REPLICA_SETS.kind,
@@ -342,7 +342,7 @@ def replica_set(obj: Object, rollout: Rollout, action: model.CreateReplicaSet) -
             "labels": labels,
             "annotations": {
                 **{name: value for name, value in annotations.items() if name not in _NOT_COPIED},
-                DESIRED_REPLICAS: str(1 if rollout.spec.replicas is None else rollout.spec.replicas),
+                DESIRED_REPLICAS: str(replicas.wanted(rollout)),
                 REVISION: str(action.revision),
             },
             "ownerReferences": [owner_reference(obj)],

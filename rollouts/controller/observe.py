@@ -23,7 +23,7 @@ from rollouts.controller.labels import (
 from rollouts.kube.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, SERVICES
 from rollouts.kube.store import Store
 from rollouts.routers import Router
-from strategies import affinity, ephemeral
+from strategies.authored import authored
 from strategies.model import AnalysisRun, Milestone, Observed, Pod, ReplicaSet, RunType, Service, Workload
 from strategies.revisions import current_hash
 
@@ -84,7 +84,7 @@ def _replica_set(obj: Object) -> ReplicaSet:
         uid=metadata["uid"],
         pod_hash=(metadata.get("labels") or {}).get(POD_HASH, ""),
         revision=_whole(annotations.get(REVISION)) or 0,
-        template=affinity.without(ephemeral.without(template, annotations)),
+        template=authored(template, annotations),
         created=parse_time(metadata["creationTimestamp"]),
         desired=obj["spec"].get("replicas", 1),
         current=status.get("replicas", 0),
